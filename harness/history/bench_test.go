@@ -1,0 +1,122 @@
+package history
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// BenchmarkRecord measures one event, into files of two million: those of a run
+// that is longer than most, and not so much that the disk is what is measured.
+func BenchmarkRecord(b *testing.B) {
+	const most = 2_000_000
+	b.ReportAllocs()
+	bytes := int64(0)
+	for begun := 0; begun < b.N; begun += most {
+		b.StopTimer()
+		r, _ := newRecorder(b, Header{})
+		b.StartTimer()
+		for i := begun; i < min(begun+most, b.N); i += 2 {
+			r.Invoke(3, Write, "register-17", Int(int64(i)), None)
+			r.Complete(3, Write, OK, None, false)
+		}
+		b.StopTimer()
+		bytes += r.file.end
+		require.NoError(b, r.Close())
+		require.NoError(b, os.Remove(r.path))
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(bytes)/float64(b.N), "B/event")
+}
+
+// BenchmarkRecordParallel measures one event of many clients at once.
+func BenchmarkRecordParallel(b *testing.B) {
+	r, _ := newRecorder(b, Header{})
+	b.ReportAllocs()
+	b.SetParallelism(8)
+	b.RunParallel(func(pb *testing.PB) {
+		for invoke := true; pb.Next(); invoke = !invoke {
+			if invoke {
+				r.Invoke(3, CAS, "register-17", 2, 1)
+			} else {
+				r.Complete(3, CAS, OK, 7, true)
+			}
+		}
+	})
+	require.NoError(b, r.Err())
+}
+
+func BenchmarkCounts(b *testing.B) {
+	r, _ := newRecorder(b, Header{})
+	for b.Loop() {
+		if r.Counts().Total() != 0 {
+			b.Fatal("counted what never was")
+		}
+	}
+}
+
+// million is a history of that many operations by 50 clients on 100 keys, 5 %
+// of them with unknown outcomes.
+func million() *History {
+	const operations, clients = 1_000_000, 50
+	b := NewBuilder(Header{Model: "cas-register", UniqueValues: true, Clients: clients})
+	process, next := make([]int32, clients), int32(clients)
+	for i := range process {
+		process[i] = int32(i)
+	}
+	for i := range int64(operations) {
+		slot := i % clients
+		key := "r" + strconv.Itoa(int(i*7919%100))
+		call := 1_000_000_000 + i*10_000
+		ret := call + clients*10_000 - 1_000 - slot
+		outcome := OK
+		if i%20 == 19 {
+			outcome = Info
+		}
+		switch i % 3 {
+		case 0:
+			b.Op(process[slot], Write, key, Int(i), None, None, outcome, call, ret)
+		case 1:
+			result := None
+			if outcome == OK {
+				result = Int(i - 1)
+			}
+			b.Op(process[slot], Read, key, None, None, result, outcome, call, ret)
+		default:
+			b.Op(process[slot], CAS, key, Int(i), Int(i-2), None, outcome, call, ret)
+		}
+		if outcome == Info {
+			process[slot], next = next, next+1
+		}
+	}
+	return b.History()
+}
+
+// BenchmarkDecode1M measures reading a million operations from memory.
+func BenchmarkDecode1M(b *testing.B) {
+	var text bytes.Buffer
+	require.NoError(b, Encode(&text, million()))
+	b.SetBytes(int64(text.Len()))
+	b.ReportAllocs()
+	for b.Loop() {
+		h, err := Decode(bytes.NewReader(text.Bytes()))
+		if err != nil || len(h.Ops) != 1_000_000 {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkEncode measures writing a million operations.
+func BenchmarkEncode(b *testing.B) {
+	h := million()
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := Encode(io.Discard, h); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

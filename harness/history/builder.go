@@ -1,0 +1,100 @@
+package history
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Builder makes a history in memory, for tests and examples. Its methods return
+// the builder, so that calls can be chained:
+//
+//	h := history.NewBuilder(history.Header{Model: "register"}).
+//		Write(1, "x", 1, 0, 10).
+//		Read(2, "x", 1, 5, 15).
+//		History()
+//
+// Times are nanoseconds. Operations may be added in any order.
+type Builder struct {
+	history *History
+	keys    table
+	strings table
+}
+
+// NewBuilder begins a history with a header, of which the Schema may be zero.
+func NewBuilder(header Header) *Builder {
+	if prepared, err := prepareHeader(header); err == nil {
+		header = prepared // where it can't be written, Encode says why
+	}
+	b := &Builder{history: &History{Header: header}}
+	if initial, ok := header.Initial.(string); ok {
+		b.strings.add(initial)
+	}
+	return b
+}
+
+// String returns the [Value] of a string.
+func (b *Builder) String(s string) Value { return StringValue(int(b.strings.number([]byte(s)))) }
+
+// Op adds an operation. With outcome [Info] the return time is [Open], whatever ret is.
+func (b *Builder) Op(process int32, kind Kind, key string, value, expect, result Value, outcome Outcome, call, ret int64) *Builder {
+	if outcome == Info {
+		ret = Open
+	}
+	b.history.Ops = append(b.history.Ops, Op{
+		Call: call, Return: ret, Value: value, Expect: expect, Result: result,
+		Key: Key(b.keys.number([]byte(key))), Process: process, Kind: kind, Outcome: outcome,
+	})
+	return b
+}
+
+// Read adds a read that was told a value.
+func (b *Builder) Read(process int32, key string, result Value, call, ret int64) *Builder {
+	return b.Op(process, Read, key, None, None, result, OK, call, ret)
+}
+
+// Write adds a write that was acknowledged.
+func (b *Builder) Write(process int32, key string, value Value, call, ret int64) *Builder {
+	return b.Op(process, Write, key, value, None, None, OK, call, ret)
+}
+
+// Swap adds a compare-and-set that took effect.
+func (b *Builder) Swap(process int32, key string, expect, value Value, call, ret int64) *Builder {
+	return b.Op(process, CAS, key, value, expect, None, OK, call, ret)
+}
+
+// Refuse adds a compare-and-set that was answered with "not the expected value",
+// and with what it saw, or [None] where the answer did not say.
+func (b *Builder) Refuse(process int32, key string, expect, value, saw Value, call, ret int64) *Builder {
+	b.Op(process, CAS, key, value, expect, saw, OK, call, ret)
+	b.history.Ops[len(b.history.Ops)-1].Mismatch = true
+	return b
+}
+
+// Session adds a session.
+func (b *Builder) Session(s Session) *Builder {
+	b.history.Sessions = append(b.history.Sessions, s)
+	return b
+}
+
+// Fault adds a moment in the life of a fault.
+func (b *Builder) Fault(f FaultEvent) *Builder {
+	b.history.Faults = append(b.history.Faults, f)
+	return b
+}
+
+// Mark adds a named instant.
+func (b *Builder) Mark(time int64, name, detail string) *Builder {
+	b.history.Marks = append(b.history.Marks, Mark{Time: time, Name: name, Detail: detail})
+	return b
+}
+
+// History returns a copy of what was added so far, in the order of the times. It is not checked; see [History.Validate].
+func (b *Builder) History() *History {
+	h := *b.history
+	h.Ops = slices.Clone(h.Ops)
+	slices.SortStableFunc(h.Ops, func(a, b Op) int { return cmp.Compare(a.Call, b.Call) })
+	h.Keys, h.Strings = slices.Clone(b.keys.names), slices.Clone(b.strings.names)
+	h.Sessions, h.Faults, h.Marks = slices.Clone(h.Sessions), slices.Clone(h.Faults), slices.Clone(h.Marks)
+	h.sortRare()
+	return &h
+}

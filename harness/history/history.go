@@ -1,0 +1,289 @@
+package history
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+)
+
+// SchemaVersion is the version of the file format that this package writes.
+const SchemaVersion = 1
+
+// Kind is what an operation does.
+type Kind uint8
+
+// The kinds of operation. CAS is compare-and-set.
+const (
+	KindUnknown Kind = iota
+	Read
+	Write
+	CAS
+	kindCount
+)
+
+var kindNames = [kindCount]string{"unknown", "read", "write", "cas"}
+
+// String is the name used in history files.
+func (k Kind) String() string {
+	if k < kindCount {
+		return kindNames[k]
+	}
+	return "kind-" + strconv.Itoa(int(k))
+}
+
+// ParseKind is the inverse of [Kind.String].
+func ParseKind(name string) (Kind, bool) {
+	for k := Kind(1); k < kindCount; k++ {
+		if kindNames[k] == name {
+			return k, true
+		}
+	}
+	return KindUnknown, false
+}
+
+// Kinds lists every kind that a history may hold.
+func Kinds() []Kind {
+	kinds := make([]Kind, 0, kindCount-1)
+	for k := Kind(1); k < kindCount; k++ {
+		kinds = append(kinds, k)
+	}
+	return kinds
+}
+
+// Outcome is how an operation ended, as its client knows it.
+type Outcome uint8
+
+const (
+	// Info means that nobody knows: it may have happened, may happen later, or never.
+	Info Outcome = iota
+	// OK means that it happened between its call and its return.
+	OK
+	// Fail means that it certainly did not happen and never will.
+	Fail
+)
+
+// String is the name used in history files.
+func (o Outcome) String() string {
+	switch o {
+	case OK:
+		return "ok"
+	case Fail:
+		return "fail"
+	default:
+		return "info"
+	}
+}
+
+// Value is what a key held, holds or is to hold: an integer, a string (by its
+// number in the history's table), [Nil] or [None].
+type Value int64
+
+const (
+	// None means that there is no such value: a read has nothing to write, or
+	// the answer did not say what it saw.
+	None Value = math.MinInt64
+	// Nil means that the key is absent.
+	Nil Value = math.MinInt64 + 1
+
+	// MaxInt and MinInt bound the integers that a Value can hold.
+	MaxInt = int64(1)<<62 - 1
+	MinInt = -(int64(1) << 61)
+
+	stringBase Value = 1 << 62
+)
+
+// Int returns the value of an integer, which must be within [MinInt] and [MaxInt].
+func Int(n int64) Value {
+	if n > MaxInt || n < MinInt {
+		panic(fmt.Sprintf("history: integer %d does not fit into a Value", n))
+	}
+	return Value(n)
+}
+
+// IsInt reports whether v is an integer.
+func (v Value) IsInt() bool { return int64(v) <= MaxInt && int64(v) >= MinInt }
+
+// IsString reports whether v stands for a string in its history's table.
+func (v Value) IsString() bool { return v >= stringBase }
+
+// Key is the number of a key in its history's table; see [History.Keys].
+type Key int32
+
+// Open is the return time of an operation whose end nobody saw.
+const Open = int64(math.MaxInt64)
+
+// Op is one operation. It holds no pointers; an array of them costs 64 bytes each.
+type Op struct {
+	// Call and Return are nanoseconds since the run began. Return is [Open]
+	// where the outcome is Info: the operation may take effect at any later time.
+	Call, Return int64
+	// Value is what a write or compare-and-set was to store.
+	Value Value
+	// Expect is what a compare-and-set required.
+	Expect Value
+	// Result is what the client was told: the value read, or the value that a
+	// mismatched compare-and-set saw.
+	Result Value
+	Key    Key
+	// Process is the logical client; at most one operation of a process is under way.
+	Process int32
+	// MicroOffset and MicroCount name the micro-operations of a transaction in
+	// [History.Micro]; both are zero for single operations.
+	MicroOffset, MicroCount uint32
+	Kind                    Kind
+	Outcome                 Outcome
+	// Mismatch is set on a compare-and-set that was answered (outcome OK) with
+	// "the value was not the expected one". Such an operation is a read.
+	Mismatch bool
+}
+
+// Swapped reports whether o is a compare-and-set that was told it took effect.
+func (o *Op) Swapped() bool { return o.Kind == CAS && o.Outcome == OK && !o.Mismatch }
+
+// MicroOp is one step of a transaction.
+type MicroOp struct {
+	Key           Key
+	Kind          Kind
+	Value, Result Value
+}
+
+// Header is the first line of a history file: what a judge needs to know.
+type Header struct {
+	// Schema is the version of the file format; see [SchemaVersion].
+	Schema int `json:"seatrial"`
+	// Run is the run's identifier.
+	Run string `json:"run,omitempty"`
+	// Scenario is the scenario's name, for instance "etcd/register/mixed".
+	Scenario string `json:"scenario,omitempty"`
+	// Seed is what the plan and the operations were drawn from.
+	Seed uint64 `json:"seed"`
+	// System and Version name what was tested; Options are its settings,
+	// such as a defect that was switched on.
+	System  string            `json:"system,omitempty"`
+	Version string            `json:"version,omitempty"`
+	Options map[string]string `json:"options,omitempty"`
+	// Runtime is "pod" or "process".
+	Runtime string   `json:"runtime,omitempty"`
+	Nodes   []string `json:"nodes,omitempty"`
+	// Clients is the number of slots.
+	Clients int `json:"clients,omitempty"`
+	// Model names the sequential specification, for instance "cas-register".
+	Model string `json:"model,omitempty"`
+	// Initial is what every key holds at first: null, an integer or a string.
+	Initial any `json:"initial"`
+	// UniqueValues is the workload's promise that no value is written twice to a
+	// key and that none equals the initial value.
+	UniqueValues bool `json:"unique_values,omitempty"`
+	// Started is the wall-clock time of instant zero, RFC 3339.
+	Started string `json:"started,omitempty"`
+	// Harness is the version of seatrial that recorded this.
+	Harness string `json:"harness,omitempty"`
+}
+
+// Session says where a process sat.
+type Session struct {
+	Time    int64 // nanoseconds since the run began
+	Process int32
+	Slot    int32
+	Group   string
+	Node    string
+}
+
+// FaultEvent is one moment in the life of a fault.
+type FaultEvent struct {
+	Time int64 // nanoseconds since the run began
+	// Step is the number of the plan's step.
+	Step int
+	// Phase is "injected", "bit", "healed" or "failed".
+	Phase string
+	// Fault says what it is with its target as resolved, for instance "black-hole n2 | n1 n3".
+	Fault string
+	// Nodes are the nodes whose lanes the fault belongs on.
+	Nodes []string
+	// Detail is free text, such as the counters that prove the bite.
+	Detail string
+}
+
+// Mark is a named instant of the run, such as "load", "heal", "healed", "recovered", "final".
+type Mark struct {
+	Time   int64 // nanoseconds since the run began
+	Name   string
+	Detail string
+}
+
+// History is a recorded run, in memory.
+type History struct {
+	Header Header
+	// Ops are in the order of their calls.
+	Ops []Op
+	// Keys and Strings are the tables that [Key] and string [Value]s point into.
+	Keys    []string
+	Strings []string
+	// Micro is the arena of the transactions' steps.
+	Micro    []MicroOp
+	Sessions []Session
+	Faults   []FaultEvent
+	Marks    []Mark
+	// Torn is the number of bytes of a torn end that were dropped by the reader.
+	Torn int
+}
+
+// Text returns v as it would be written in a history file, without quotes.
+func (h *History) Text(v Value) string {
+	switch {
+	case v == None:
+		return "?"
+	case v == Nil:
+		return "nil"
+	case v.IsString():
+		return h.Strings[v-stringBase]
+	default:
+		return strconv.FormatInt(int64(v), 10)
+	}
+}
+
+// KeyName returns the name of k.
+func (h *History) KeyName(k Key) string { return h.Keys[k] }
+
+// Initial returns the header's initial value as a [Value], and [None] where the
+// header holds something that can't be one. A string is added to the table unless
+// it is there, as it is in a history that was read from a file.
+func (h *History) Initial() Value {
+	initial, err := normalInitial(h.Header.Initial)
+	if err != nil {
+		return None
+	}
+	switch x := initial.(type) {
+	case string:
+		return h.Intern(x)
+	case int64:
+		return Int(x)
+	default:
+		return Nil
+	}
+}
+
+// Intern returns the Value of a string, adding it to the table if it is new.
+// It is linear in the table's size: readers keep their own index.
+func (h *History) Intern(s string) Value {
+	for i, have := range h.Strings {
+		if have == s {
+			return StringValue(i)
+		}
+	}
+	h.Strings = append(h.Strings, s)
+	return StringValue(len(h.Strings) - 1)
+}
+
+// StringValue returns the Value of the string at the given place of the table.
+func StringValue(index int) Value { return stringBase + Value(index) }
+
+// Find returns the first mark with that name.
+func (h *History) Find(mark string) (Mark, bool) {
+	for _, m := range h.Marks {
+		if m.Name == mark {
+			return m, true
+		}
+	}
+	return Mark{}, false
+}

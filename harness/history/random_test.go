@@ -1,0 +1,90 @@
+package history
+
+import (
+	"math/rand/v2"
+	"strconv"
+)
+
+// randomHistory draws a valid history. Slots have one operation after the other;
+// a slot's process is replaced after an outcome that nobody knows.
+func randomHistory(draw *rand.Rand, operations, slots, keys int) *History {
+	texts := []string{"", "plain", "two words", `quo"te`, `back\slash`, "line\nend\ttab\r", "\x00\x1f", "grüße →", "\xff\xfe", "null", "17"}
+	b := NewBuilder(Header{
+		Run: "r", Scenario: "made/up", Seed: draw.Uint64(), System: "none", Options: map[string]string{"defect": "stale <read>"},
+		Nodes: []string{"n1", "n2"}, Clients: slots, Model: "cas-register", Initial: []any{nil, 0, "start", MaxInt, MinInt}[draw.IntN(5)],
+		UniqueValues: draw.IntN(2) == 0, Started: "2026-01-02T03:04:05Z",
+	})
+	value := func() Value {
+		switch draw.IntN(6) {
+		case 0:
+			return Nil
+		case 1:
+			return b.String(texts[draw.IntN(len(texts))])
+		case 2:
+			return Int([]int64{MinInt, MaxInt, 0, -1}[draw.IntN(4)])
+		default:
+			return Int(draw.Int64N(1000))
+		}
+	}
+	maybe := func() Value {
+		if draw.IntN(3) == 0 {
+			return None
+		}
+		return value()
+	}
+	key := func() string {
+		if n := draw.IntN(keys + 2); n < keys {
+			return "r" + strconv.Itoa(n)
+		}
+		return texts[draw.IntN(len(texts))]
+	}
+	type slot struct {
+		process int32
+		now     int64
+	}
+	seats, next := make([]slot, slots), int32(0)
+	sit := func(s *slot, number int) {
+		s.process = next
+		next++
+		b.Session(Session{Time: s.now, Process: s.process, Slot: int32(number), Group: "clients", Node: "n" + strconv.Itoa(number%2+1)})
+	}
+	for i := range seats {
+		sit(&seats[i], i)
+	}
+	for range operations {
+		number := draw.IntN(slots)
+		s := &seats[number]
+		// Small steps make ties of times likely.
+		call := s.now + draw.Int64N(4)
+		ret := call + draw.Int64N(4)
+		s.now = ret
+		outcome := OK
+		if n := draw.IntN(10); n == 0 {
+			outcome = Info
+		} else if n < 3 {
+			outcome = Fail
+		}
+		switch draw.IntN(4) {
+		case 0:
+			b.Op(s.process, Write, key(), value(), None, None, outcome, call, ret)
+		case 1:
+			b.Op(s.process, CAS, key(), value(), value(), None, outcome, call, ret)
+		case 2:
+			outcome = OK
+			b.Refuse(s.process, key(), value(), value(), maybe(), call, ret)
+		default:
+			result := None
+			if outcome == OK {
+				result = maybe()
+			}
+			b.Op(s.process, Read, key(), None, None, result, outcome, call, ret)
+		}
+		if outcome == Info {
+			sit(s, number)
+		}
+	}
+	b.Fault(FaultEvent{Time: 1, Step: 1, Phase: "injected", Fault: "black-hole n2 | n1", Nodes: []string{"n2"}, Detail: "a\"b"})
+	b.Fault(FaultEvent{Time: 9, Step: 1, Phase: "healed", Fault: "black-hole n2 | n1"})
+	b.Mark(0, "load", "").Mark(99, "final", "two\nlines")
+	return b.History()
+}

@@ -1,0 +1,244 @@
+package history
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+)
+
+// Recorder appends a run's history to a file. Its methods may be called by many
+// goroutines.
+//
+// A record is in the file when the call that made it returns: nothing that was
+// recorded is lost when the process is killed (a crash of the host may lose what
+// was not yet synced). Records are stamped under the recorder's lock, so the
+// file's order is the order of the times.
+//
+// Methods that record return no error, so that a client's loop stays simple: the
+// first failure, for instance a full disk, is kept for [Recorder.Err] and
+// [Recorder.Close], and what comes after it is not recorded.
+type Recorder struct {
+	path   string
+	start  time.Time
+	counts counters
+
+	mu      sync.Mutex
+	file    *mapping
+	closed  bool
+	err     error
+	line    []byte // the record being written, kept for its memory
+	lines   lines
+	strings map[string]Value
+}
+
+// ErrClosed is what [Recorder.Err] returns after something was to be recorded
+// when the recorder had been closed.
+var ErrClosed = errors.New("the history is closed")
+
+// Create makes a history file and writes its header. The header's Schema may be
+// zero; Started is filled in if it is empty. A file that exists is evidence of
+// another run: it is not overwritten, and the error is [os.ErrExist].
+func Create(path string, header Header) (*Recorder, error) {
+	r, err := create(path, header, func(*mapping) {})
+	if err != nil {
+		return nil, fmt.Errorf("create the history %s: %w", path, err)
+	}
+	return r, nil
+}
+
+func create(path string, header Header, adjust func(*mapping)) (*Recorder, error) {
+	start := time.Now()
+	if header.Started == "" {
+		header.Started = start.UTC().Format(time.RFC3339Nano)
+	}
+	header, err := prepareHeader(header)
+	if err != nil {
+		return nil, err
+	}
+	line, err := appendHeader(nil, header)
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	r := &Recorder{path: path, start: start, file: newMapping(file), strings: map[string]Value{}}
+	adjust(r.file)
+	if err := r.file.append(line); err != nil {
+		return nil, errors.Join(err, r.file.close(), os.Remove(path))
+	}
+	return r, nil
+}
+
+// Now is the run's clock: nanoseconds since Create, never going back.
+func (r *Recorder) Now() int64 { return int64(time.Since(r.start)) }
+
+// Invoke records that a process begins an operation and returns the time of the
+// record. It must be called before the request is sent. The value is [None] for
+// a read; expect is None for anything but a compare-and-set.
+func (r *Recorder) Invoke(process int32, kind Kind, key string, value, expect Value) (call int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.Now()
+	problem := misfit(kind, value, expect)
+	if process < 0 {
+		problem = "a process number is not negative"
+	}
+	if problem != "" {
+		r.fail(fmt.Errorf("process %d, %s of %q: %s", process, kind, key, problem))
+		return now
+	}
+	if !r.knows(process, value) || !r.knows(process, expect) {
+		return now
+	}
+	r.line = r.lines.call(r.line[:0], now, process, kind, key, value, expect)
+	if r.write() {
+		r.counts.invoked[kind].Add(1)
+	}
+	return now
+}
+
+// Complete records how the process's operation ended and returns the time of the
+// record. It must be called after the answer was received. The kind is that of
+// the invocation. The result is [None] where the client was told no value;
+// mismatch says that a compare-and-set was answered with "not the expected
+// value". With outcome [Info] nothing was told, so both are ignored.
+func (r *Recorder) Complete(process int32, kind Kind, outcome Outcome, result Value, mismatch bool) (ret int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.Now()
+	if kind == KindUnknown || kind >= kindCount || outcome > Fail {
+		r.fail(fmt.Errorf("process %d completed kind %d with outcome %d, which do not exist", process, kind, outcome))
+		return now
+	}
+	if outcome == Info {
+		result = None
+	}
+	if !r.knows(process, result) {
+		return now
+	}
+	mismatch = mismatch && kind == CAS && outcome == OK
+	r.line = r.lines.completion(r.line[:0], now, process, outcome, result, mismatch)
+	if !r.write() {
+		return now
+	}
+	r.counts.completed[kind][outcome].Add(1)
+	if mismatch {
+		r.counts.mismatches.Add(1)
+	}
+	return now
+}
+
+// Session records where a process sits. It sets the time.
+func (r *Recorder) Session(s Session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.Time = r.Now()
+	r.line = appendSession(r.line[:0], s)
+	r.write()
+}
+
+// Fault records a moment in the life of a fault. It sets the time.
+func (r *Recorder) Fault(f FaultEvent) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f.Time = r.Now()
+	r.line = appendFault(r.line[:0], f)
+	r.write()
+}
+
+// Mark records a named instant of the run.
+func (r *Recorder) Mark(name, detail string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.line = appendMark(r.line[:0], Mark{Time: r.Now(), Name: name, Detail: detail})
+	r.write()
+}
+
+// Intern returns the [Value] of a string, which is valid for this recorder only.
+// Interned strings stay in memory until the recorder is gone.
+func (r *Recorder) Intern(s string) Value {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if v, ok := r.strings[s]; ok {
+		return v
+	}
+	v := StringValue(len(r.lines.quoted))
+	r.lines.addString(s)
+	r.strings[s] = v
+	return v
+}
+
+// Counts is what was recorded so far. It takes no lock.
+func (r *Recorder) Counts() Counts { return r.counts.read() }
+
+// Err is the first failure since Create, nil where everything was recorded.
+func (r *Recorder) Err() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
+}
+
+// Sync returns when everything that was recorded before is on the disk. Only a
+// crash of the host makes this necessary. Others may go on recording.
+func (r *Recorder) Sync() error {
+	r.mu.Lock()
+	file, closed := r.file.file, r.closed
+	r.mu.Unlock()
+	if closed {
+		return nil
+	}
+	if err := file.Sync(); err != nil && !errors.Is(err, os.ErrClosed) {
+		return fmt.Errorf("sync the history %s: %w", r.path, err)
+	}
+	return nil
+}
+
+// Close cuts the file to its real length and closes it. It returns the first
+// failure since Create. A second call does nothing but to return it again.
+func (r *Recorder) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return r.err
+	}
+	r.closed = true
+	if err := r.file.close(); err != nil {
+		r.fail(err)
+	}
+	return r.err
+}
+
+// knows reports whether a value can be written, and fails where it cannot.
+func (r *Recorder) knows(process int32, v Value) bool {
+	if r.lines.knows(v) {
+		return true
+	}
+	r.fail(fmt.Errorf("process %d has a value %#x that stands for nothing here: values of strings come from this recorder's Intern", process, int64(v)))
+	return false
+}
+
+// write appends the line and reports whether it is recorded.
+func (r *Recorder) write() bool {
+	if r.closed {
+		r.fail(ErrClosed)
+		return false
+	}
+	if r.err != nil {
+		return false
+	}
+	if err := r.file.append(r.line); err != nil {
+		r.fail(err)
+		return false
+	}
+	return true
+}
+
+func (r *Recorder) fail(err error) {
+	if r.err == nil {
+		r.err = fmt.Errorf("record to the history %s: %w", r.path, err)
+	}
+}

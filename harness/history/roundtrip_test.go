@@ -1,0 +1,166 @@
+package history
+
+import (
+	"bytes"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// plain is an operation without numbers into tables.
+type plain struct {
+	op                                        Op
+	key, value, expect, result                string
+	valueString, expectString, resultIsString bool
+}
+
+// plainOps makes the operations of two histories comparable, whose tables may be
+// in different orders.
+func plainOps(h *History) []plain {
+	all := make([]plain, len(h.Ops))
+	for i, o := range h.Ops {
+		all[i] = plain{
+			key: h.KeyName(o.Key), value: h.Text(o.Value), expect: h.Text(o.Expect), result: h.Text(o.Result),
+			valueString: o.Value.IsString(), expectString: o.Expect.IsString(), resultIsString: o.Result.IsString(),
+		}
+		o.Key, o.Value, o.Expect, o.Result = 0, 0, 0, 0
+		all[i].op = o
+	}
+	return all
+}
+
+func requireSame(t *testing.T, want, got *History) {
+	t.Helper()
+	require.Equal(t, want.Header, got.Header)
+	require.Equal(t, plainOps(want), plainOps(got))
+	require.Equal(t, want.Sessions, got.Sessions)
+	require.Equal(t, want.Faults, got.Faults)
+	require.Equal(t, want.Marks, got.Marks)
+}
+
+func encoded(t *testing.T, h *History) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	require.NoError(t, Encode(&b, h))
+	return b.Bytes()
+}
+
+func TestWhatIsEncodedDecodesToTheSame(t *testing.T) {
+	for seed := range uint64(300) {
+		draw := rand.New(rand.NewPCG(seed, 1))
+		h := randomHistory(draw, 1+draw.IntN(80), 1+draw.IntN(6), 1+draw.IntN(4))
+		text := encoded(t, h)
+		got, err := Decode(bytes.NewReader(text))
+		require.NoError(t, err, "seed %d\n%s", seed, text)
+		require.Zero(t, got.Torn)
+		requireSame(t, h, got)
+		require.NoError(t, got.Validate())
+		require.Equal(t, h.Initial(), got.Initial(), "the initial value")
+		require.Equal(t, string(text), string(encoded(t, got)), "the same history has one text")
+	}
+}
+
+// A file is cut at every byte: whatever is left is a history of the complete
+// lines, and never an error once the header is there.
+func TestEveryPrefixOfAHistoryDecodes(t *testing.T) {
+	h := randomHistory(rand.New(rand.NewPCG(7, 7)), 12, 3, 2)
+	text := encoded(t, h)
+	header := bytes.IndexByte(text, '\n')
+	for cut := header; cut <= len(text); cut++ {
+		got, err := Decode(bytes.NewReader(text[:cut]))
+		require.NoError(t, err, "cut at %d", cut)
+		whole := bytes.Count(text[:cut], []byte("\n"))
+		lines := bytes.SplitAfter(text[:cut], []byte("\n"))
+		if last := lines[len(lines)-1]; bytes.HasSuffix(last, []byte("}")) && got.Torn == 0 {
+			whole++ // only its newline is missing
+		} else {
+			require.Equal(t, len(last), got.Torn)
+		}
+		events := len(got.Sessions) + len(got.Faults) + len(got.Marks) + len(got.Ops)
+		for _, o := range got.Ops {
+			if o.Outcome != Info {
+				events++
+			}
+		}
+		require.Equal(t, whole-1, events, "cut at %d", cut)
+	}
+}
+
+func TestEncodeRefusesWhatDecodeWouldRefuse(t *testing.T) {
+	sound := func() *History {
+		return NewBuilder(Header{}).Write(1, "x", 1, 0, 10).Read(1, "x", 1, 20, 30).History()
+	}
+	require.NoError(t, sound().Validate())
+	cases := []struct {
+		name  string
+		spoil func(h *History)
+		says  string
+	}{
+		{"overlap within a process", func(h *History) { h.Ops[1].Call = 5 }, "two operations under way"},
+		{"calls out of order", func(h *History) { slices.Reverse(h.Ops) }, "sort operations by their calls"},
+		{"operation after info", func(h *History) { h.Ops[0].Outcome, h.Ops[0].Return = Info, Open }, "a process is retired then"},
+		{"info that returned", func(h *History) { h.Ops[1].Outcome = Info }, "such an operation returns at Open"},
+		{"ok that never returned", func(h *History) { h.Ops[1].Return = Open }, "it never returned"},
+		{"return before call", func(h *History) { h.Ops[1].Return = 19 }, "before its call"},
+		{"no such key", func(h *History) { h.Ops[1].Key = 1 }, "table of 1 keys"},
+		{"no such string", func(h *History) { h.Ops[1].Result = StringValue(0) }, "table of 0 strings"},
+		{"write of nothing", func(h *History) { h.Ops[0].Value = None }, "a write needs a value"},
+		{"cas that expects nothing", func(h *History) { h.Ops[0].Kind = CAS }, "needs an expected value"},
+		{"mismatch of a read", func(h *History) { h.Ops[1].Mismatch = true }, "only a compare-and-set"},
+		{"no such kind", func(h *History) { h.Ops[1].Kind = KindUnknown }, "kind does not exist"},
+		{"negative process", func(h *History) { h.Ops[0].Process = -1 }, "not negative"},
+		{"a transaction", func(h *History) { h.Ops[0].MicroCount = 1 }, "transactions"},
+		{"an initial value that is no value", func(h *History) { h.Header.Initial = 1.5 }, "an integer, a string or null"},
+		{"another schema", func(h *History) { h.Header.Schema = 9 }, "schema version 9"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			h := sound()
+			c.spoil(h)
+			require.ErrorContains(t, Encode(&bytes.Buffer{}, h), c.says)
+		})
+	}
+}
+
+func TestEncodeReportsAFailedWrite(t *testing.T) {
+	h := NewBuilder(Header{}).Write(1, "x", 1, 0, 10).History()
+	full := errors.New("no room")
+	require.ErrorIs(t, Encode(failingWriter{full}, h), full)
+}
+
+type failingWriter struct{ err error }
+
+func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
+
+func FuzzDecode(f *testing.F) {
+	for seed := range uint64(4) {
+		draw := rand.New(rand.NewPCG(seed, 2))
+		var b bytes.Buffer
+		require.NoError(f, Encode(&b, randomHistory(draw, 8, 2, 2)))
+		f.Add(b.Bytes())
+	}
+	const header = `{"seatrial":1,"initial":null}` + "\n"
+	for _, c := range malformed {
+		f.Add([]byte(c.text))
+	}
+	f.Add([]byte(header + "{\"t\":1,\"e\":\"mark\",\"name\":\"x\"}\n\x00\x00abc\n\x00"))
+	f.Add([]byte(header + strings.Repeat(" \r\n", 3) + ` { "new" : [ {"a":"\u00e9"} ] , "e":"call","f":"read" ,"p":0,"k":"\ud83d\ude00","t":-5}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		h, err := Decode(bytes.NewReader(text))
+		if err != nil {
+			return
+		}
+		first := encoded(t, h)
+		again, err := Decode(bytes.NewReader(first))
+		require.NoError(t, err, "%s", first)
+		requireSame(t, h, again)
+		require.Equal(t, string(first), string(encoded(t, again)))
+		for i := range h.Ops {
+			require.NotEmpty(t, h.Describe(i))
+		}
+	})
+}

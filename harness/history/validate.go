@@ -1,0 +1,137 @@
+package history
+
+import (
+	"errors"
+	"fmt"
+)
+
+// processState is what one process is doing.
+type processState struct {
+	last    int64 // the time of its last event
+	op      int32 // one more than the index of the operation under way; 0 is none
+	began   bool  // has had an event, so that last counts
+	retired bool  // had an outcome that nobody knows
+}
+
+// processes finds the state of a process by its number. Numbers are handed out
+// from zero, so nearly all are found by index.
+type processes struct {
+	dense  []processState
+	sparse map[int32]*processState
+}
+
+const densest = 1 << 20
+
+func (p *processes) at(process int32) *processState {
+	if uint32(process) < uint32(len(p.dense)) {
+		return &p.dense[process]
+	}
+	return p.add(process)
+}
+
+func (p *processes) add(process int32) *processState {
+	if process >= 0 && process < densest {
+		for int(process) >= len(p.dense) {
+			p.dense = append(p.dense, processState{})
+		}
+		return &p.dense[process]
+	}
+	if p.sparse == nil {
+		p.sparse = map[int32]*processState{}
+	}
+	if p.sparse[process] == nil {
+		p.sparse[process] = &processState{}
+	}
+	return p.sparse[process]
+}
+
+// Validate checks what every reader of a history may rely on: operations are in
+// the order of their calls, a process has one at a time and none after an
+// outcome of Info, returns are not before calls, kinds, keys and values exist,
+// and an operation has the values that its kind needs. What [Decode] returns is
+// valid; a history made by other means may not be.
+func (h *History) Validate() error {
+	var running processes
+	for i := range h.Ops {
+		o := &h.Ops[i]
+		if err := h.validateOp(o); err != nil {
+			return fmt.Errorf("operation %d of process %d: %w", i, o.Process, err)
+		}
+		if i > 0 && o.Call < h.Ops[i-1].Call {
+			return fmt.Errorf("operation %d is called at %d ns, before the one that precedes it: sort operations by their calls", i, o.Call)
+		}
+		state := running.at(o.Process)
+		switch {
+		case state.retired:
+			return fmt.Errorf("operation %d: process %d has an operation after one with an unknown outcome: a process is retired then", i, o.Process)
+		case state.began && o.Call < state.last:
+			return fmt.Errorf("operation %d: process %d has two operations under way at %d ns", i, o.Process, o.Call)
+		}
+		state.began, state.last, state.retired = true, o.Return, o.Outcome == Info
+	}
+	for i, s := range h.Sessions {
+		if s.Process < 0 {
+			return fmt.Errorf("session %d is of process %d: a process number is not negative", i, s.Process)
+		}
+	}
+	return nil
+}
+
+func (h *History) validateOp(o *Op) error {
+	if o.MicroCount != 0 {
+		return errors.New("transactions are not part of this version of the format")
+	}
+	if problem := misfit(o.Kind, o.Value, o.Expect); problem != "" {
+		return errors.New(problem)
+	}
+	if o.Key < 0 || int(o.Key) >= len(h.Keys) {
+		return fmt.Errorf("key %d is not in the table of %d keys", o.Key, len(h.Keys))
+	}
+	for _, v := range [...]Value{o.Value, o.Expect, o.Result} {
+		if v.IsString() && int64(v-stringBase) >= int64(len(h.Strings)) || !v.IsString() && !v.IsInt() && v != Nil && v != None {
+			return fmt.Errorf("value %#x stands for nothing in the table of %d strings", int64(v), len(h.Strings))
+		}
+	}
+	switch {
+	case o.Process < 0:
+		return errors.New("a process number is not negative")
+	case o.Outcome == Info && o.Return != Open:
+		return fmt.Errorf("its outcome is info and it returned at %d ns: such an operation returns at Open", o.Return)
+	case o.Outcome != Info && o.Return == Open:
+		return fmt.Errorf("its outcome is %s and it never returned", o.Outcome)
+	case o.Return < o.Call:
+		return fmt.Errorf("it returned at %d ns, before its call at %d ns", o.Return, o.Call)
+	}
+	if problem := misfitEnd(o.Kind, o.Outcome, o.Result, o.Mismatch); problem != "" {
+		return errors.New(problem)
+	}
+	return nil
+}
+
+// misfit says what is wrong with the values of an invocation, "" where nothing is.
+func misfit(kind Kind, value, expect Value) string {
+	switch {
+	case kind == KindUnknown || kind >= kindCount:
+		return "the kind does not exist"
+	case kind == Write && value == None:
+		return `a write needs a value ("v")`
+	case kind == CAS && value == None:
+		return `a compare-and-set needs a new value ("v")`
+	case kind == CAS && expect == None:
+		return `a compare-and-set needs an expected value ("x")`
+	}
+	return ""
+}
+
+// misfitEnd says what is wrong with a completion, "" where nothing is.
+func misfitEnd(kind Kind, outcome Outcome, result Value, mismatch bool) string {
+	switch {
+	case outcome > Fail:
+		return "the outcome does not exist"
+	case outcome == Info && result != None:
+		return `an operation whose outcome nobody knows has no result ("r")`
+	case mismatch && (kind != CAS || outcome != OK):
+		return `only a compare-and-set that was answered ("ok") can have a mismatch`
+	}
+	return ""
+}
