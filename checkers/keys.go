@@ -1,0 +1,131 @@
+package checkers
+
+import (
+	"github.com/seatrial/seatrial/checkers/model"
+	"github.com/seatrial/seatrial/harness/history"
+)
+
+// keyOps is what happened on one key. Places are positions in index.
+type keyOps struct {
+	h       *history.History
+	key     history.Key
+	initial history.Value
+	values  int     // how many operations store a value, at most
+	index   []int32 // of the key's operations in h.Ops, in the order of their calls
+}
+
+func (k *keyOps) op(place int32) *history.Op { return &k.h.Ops[k.index[place]] }
+
+// tally is what one pass over a history counts.
+type tally struct {
+	unknown, completed int
+	observed           int // completed operations that were told what a key held
+	keys               []keyTally
+}
+
+type keyTally struct {
+	operations, stores int32
+}
+
+func count(h *history.History) tally {
+	t := tally{keys: make([]keyTally, len(h.Keys))}
+	for i := range h.Ops {
+		op := &h.Ops[i]
+		key := &t.keys[op.Key]
+		key.operations++
+		if op.Kind != history.Read {
+			key.stores++
+		}
+		switch op.Outcome {
+		case history.Info:
+			t.unknown++
+		case history.OK:
+			t.completed++
+			if op.Kind == history.CAS || op.Kind == history.Read && op.Result != history.None {
+				t.observed++
+			}
+		}
+	}
+	return t
+}
+
+// splitByKey lists the keys that have operations. A register is linearizable if
+// and only if each key is: that is why keys are judged one by one.
+func splitByKey(h *history.History, initial history.Value, counts []keyTally) []*keyOps {
+	all := make([]int32, len(h.Ops))
+	byKey := make([]*keyOps, len(h.Keys))
+	var keys []*keyOps
+	for key, count := range counts {
+		if count.operations == 0 {
+			continue
+		}
+		byKey[key] = &keyOps{h: h, key: history.Key(key), initial: initial, values: int(count.stores), index: all[:0:count.operations]}
+		all = all[count.operations:]
+		keys = append(keys, byKey[key])
+	}
+	for i := range h.Ops {
+		k := byKey[h.Ops[i].Key]
+		k.index = append(k.index, int32(i))
+	}
+	return keys
+}
+
+// decide asks the zones.
+func (k *keyOps) decide(z *zones) zoneAnswer {
+	if len(k.index) == len(k.h.Ops) {
+		return z.decide(k.h.Ops, nil, k.initial, k.values) // the only key: read memory in order
+	}
+	return z.decide(k.h.Ops, k.index, k.initial, k.values)
+}
+
+// searchable returns the operations that a search has to place.
+func (k *keyOps) searchable() []history.Op {
+	ops := make([]history.Op, 0, len(k.index))
+	for place := range k.index {
+		if op := k.op(int32(place)); model.Evidence(op) {
+			ops = append(ops, *op)
+		}
+	}
+	return dropUnseen(ops)
+}
+
+// dropUnseen leaves out unknown operations whose value nobody asks for: no
+// answer saw it, and no compare-and-set that is kept expects it. What is left is
+// linearizable if and only if all of it is; see zones.go.
+//
+// A compare-and-set that was refused without saying what it saw may owe its
+// refusal to any write, seen or not:
+//
+//	p1  write 1  ok    |--|
+//	p2  write 2  ?          |-------…
+//	p3  cas 1→3  refused        |--|
+//
+// is legal, and would not be without p2's write. Then all are kept.
+func dropUnseen(ops []history.Op) []history.Op {
+	for i := range ops {
+		if ops[i].Mismatch && ops[i].Result == history.None {
+			return ops
+		}
+	}
+	for {
+		asked := make(map[history.Value]bool)
+		for i := range ops {
+			switch op := &ops[i]; {
+			case op.Kind == history.Read || op.Mismatch:
+				asked[op.Result] = true
+			case op.Kind == history.CAS:
+				asked[op.Expect] = true
+			}
+		}
+		kept := ops[:0]
+		for i := range ops {
+			if ops[i].Outcome == history.OK || asked[ops[i].Value] {
+				kept = append(kept, ops[i])
+			}
+		}
+		if len(kept) == len(ops) {
+			return kept
+		}
+		ops = kept
+	}
+}

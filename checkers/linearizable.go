@@ -1,0 +1,223 @@
+package checkers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/seatrial/seatrial/harness/history"
+)
+
+// Linearizable judges registers: every operation must seem to take effect at one
+// instant between its call and its return (Herlihy and Wing 1990). An operation
+// whose outcome nobody knows may take effect at any time after its call, or never.
+//
+// Each key is judged by itself, and the worst answer is the verdict. A key is
+// decided by zones, exactly and in O(n log n), where no value is stored twice
+// (nor is one the initial value) and every refused compare-and-set says what it
+// saw. Whether that holds is looked up in the data, not believed. Any other key
+// is searched with porcupine, which may need more time or memory than the budget
+// has; then the key is undecided and the verdict inconclusive, unless another
+// key shows a violation.
+//
+// A violation comes with the few operations that prove it. They are judged again
+// by themselves, by trying every order, before they are shown.
+//
+// Figures: keys, operations, operations_unknown, keys_zones, keys_porcupine,
+// keys_undecided, keys_violating (as far as judged).
+type Linearizable struct{}
+
+// Check implements [Checker].
+func (Linearizable) Check(ctx context.Context, evidence Evidence, budget Budget) Result {
+	began := time.Now()
+	judgement := judgement{
+		ctx: ctx, h: evidence.History, budget: budget.WithDefaults(), began: began,
+		result: Result{Checker: "linearizable"},
+	}
+	judgement.run()
+	judgement.result.Elapsed = time.Since(began)
+	return judgement.result
+}
+
+// judgement is one call of Check.
+type judgement struct {
+	ctx    context.Context
+	h      *history.History
+	budget Budget
+	began  time.Time
+	result Result
+}
+
+func (j *judgement) say(v Verdict, format string, args ...any) {
+	j.result.Verdict, j.result.Summary = v, fmt.Sprintf(format, args...)
+}
+
+func (j *judgement) run() {
+	if err := Sound(j.h); err != nil {
+		j.say(Error, "%v", err)
+		return
+	}
+	initial, err := registerInitial(j.h)
+	if err != nil {
+		j.say(Error, "%v", err)
+		return
+	}
+	counts := count(j.h)
+	if reason := j.hopeless(counts); reason != "" {
+		j.say(Inconclusive, "%s", reason)
+		return
+	}
+	keys := splitByKey(j.h, initial, counts.keys)
+	j.result.Figures["keys"] = float64(len(keys))
+	undecided, flawed := j.askZones(keys)
+	switch {
+	case len(flawed) > 0:
+		j.violation(flawed, undecided)
+	case len(undecided) > 0:
+		j.search(undecided)
+	}
+	if j.result.Summary == "" {
+		j.pass()
+	}
+}
+
+// hopeless fills in the figures. It returns why the history proves nothing, if it does.
+func (j *judgement) hopeless(t tally) string {
+	j.result.Figures = map[string]float64{"operations": float64(len(j.h.Ops)), "operations_unknown": float64(t.unknown)}
+	switch {
+	case len(j.h.Ops) == 0:
+		return "the history is empty: it proves nothing"
+	case t.completed == 0:
+		return fmt.Sprintf("none of the %d operations was completed: the history proves nothing", len(j.h.Ops))
+	case t.observed == 0:
+		return fmt.Sprintf("none of the %d operations was told what a key held: the history proves nothing", len(j.h.Ops))
+	}
+	return ""
+}
+
+// flawedKey is a key that the zones refute.
+type flawedKey struct {
+	key    *keyOps
+	answer zoneAnswer
+}
+
+// askZones judges every key by zones.
+func (j *judgement) askZones(keys []*keyOps) (undecided []*keyOps, flawed []flawedKey) {
+	var z zones
+	decided := 0
+	for _, k := range keys {
+		answer := k.decide(&z)
+		switch {
+		case answer.flaw != noFlaw:
+			flawed = append(flawed, flawedKey{k, answer})
+			decided++
+		case answer.exact:
+			decided++
+		default:
+			undecided = append(undecided, k)
+		}
+	}
+	j.used("zones", decided)
+	j.result.Figures["keys_undecided"] = float64(len(undecided))
+	j.result.Figures["keys_violating"] = float64(len(flawed))
+	return undecided, flawed
+}
+
+func (j *judgement) used(method string, keys int) {
+	j.result.Figures["keys_"+method] = float64(keys)
+	if keys == 0 {
+		return
+	}
+	if j.result.Method != "" {
+		j.result.Method += ", "
+	}
+	j.result.Method += fmt.Sprintf("%s (%s)", method, plural(keys, "key"))
+}
+
+// provedKeys bounds how many violating keys compete for the smallest proof.
+const provedKeys = 8
+
+// violation shows the smallest proof among the first keys that the zones refute.
+func (j *judgement) violation(flawed []flawedKey, undecided []*keyOps) {
+	s := j.searcher(1)
+	var best *Proof
+	for _, f := range flawed[:min(len(flawed), provedKeys)] {
+		var z zones
+		p := newProver(f.key, s)
+		proof, err := p.fromZones(&z, f.key.decide(&z))
+		if err != nil {
+			j.say(Error, "key %s: %v", nameText(j.h, f.key.key), err)
+			return
+		}
+		if best == nil || len(proof.Operations) < len(best.Operations) {
+			best = proof
+		}
+	}
+	j.result.Proof = best
+	more := ""
+	if n := len(flawed) - 1; n > 0 {
+		more = fmt.Sprintf(", and neither are %s more", plural(n, "key"))
+	}
+	if n := len(undecided); n > 0 {
+		more += fmt.Sprintf(" (%s not looked at further)", plural(n, "key"))
+	}
+	j.say(Violation, "%s is not linearizable%s: %s", quoteName(best.Key), more, best.Story[len(best.Story)-1])
+}
+
+// searcher may use up to a share of the time budget.
+func (j *judgement) searcher(share float64) *searcher {
+	return newSearcher(j.ctx, j.began.Add(time.Duration(share*float64(j.budget.Time))), j.budget.Bytes)
+}
+
+// search judges with porcupine what the zones could not.
+func (j *judgement) search(undecided []*keyOps) {
+	s := j.searcher(0.8) // the rest is for the proof
+	answers := s.judgeKeys(undecided)
+	judged := 0
+	var open []string
+	var violating *keyOps
+	for _, a := range answers {
+		switch a.result {
+		case porcupine.Unknown:
+			open = append(open, nameText(j.h, a.key.key)+": "+a.reason)
+			continue
+		case porcupine.Illegal:
+			violating = a.key
+		}
+		judged++
+	}
+	j.used("porcupine", judged)
+	j.result.Figures["keys_undecided"] = float64(len(open))
+	if violating != nil {
+		j.result.Figures["keys_violating"]++
+		j.result.Proof = newProver(violating, j.searcher(1)).fromSearch()
+		story := j.result.Proof.Story
+		j.say(Violation, "%s is not linearizable: %s", quoteName(j.result.Proof.Key), story[len(story)-1])
+		return
+	}
+	if len(open) > 0 {
+		const shown = 3
+		reasons := strings.Join(open[:min(len(open), shown)], "; ")
+		if len(open) > shown {
+			reasons += "; …"
+		}
+		j.say(Inconclusive, "%s of %d undecided (%s): unique written values, and compare-and-sets that say what they saw, would make it decidable in linear time",
+			plural(len(open), "key"), int(j.result.Figures["keys"]), reasons)
+	}
+}
+
+func (j *judgement) pass() {
+	f := j.result.Figures
+	j.say(Pass, "%s linearizable: %s, %d of unknown outcome",
+		plural(int(f["keys"]), "key"), plural(int(f["operations"]), "operation"), int(f["operations_unknown"]))
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
