@@ -1,0 +1,113 @@
+package link
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+)
+
+// End is one end of a flow: the name of a node or of a client group.
+type End string
+
+// Clients is the client group that every client belongs to unless a scenario says otherwise.
+const Clients End = "clients"
+
+// Flow is everything that travels from one end to another, whoever dialled.
+type Flow struct {
+	From, To End
+}
+
+// String is "n1>n2".
+func (f Flow) String() string { return string(f.From) + ">" + string(f.To) }
+
+// Reverse is the flow the other way.
+func (f Flow) Reverse() Flow { return Flow{From: f.To, To: f.From} }
+
+// Between lists the flows from every end in a to every other end in b, and back.
+func Between(a, b []End) []Flow {
+	var flows []Flow
+	for _, from := range a {
+		for _, to := range b {
+			if from != to {
+				flows = append(flows, Flow{from, to}, Flow{to, from})
+			}
+		}
+	}
+	return flows
+}
+
+// Action is what a fault does to a flow.
+type Action string
+
+// The actions. They are different faults with opposite verdicts on one
+// configuration, so there is no action called "partition".
+const (
+	// Drop swallows every packet, of established connections too: nobody is told anything.
+	Drop Action = "drop"
+	// Refuse answers every packet with a reset, as a host whose port is closed does.
+	Refuse Action = "refuse"
+	// HoldBack keeps bytes and releases them, in order and complete, when it is undone.
+	HoldBack Action = "hold"
+	// Delay adds latency with jitter to every byte.
+	Delay Action = "delay"
+)
+
+// Stream reports whether the action works on byte streams through a proxy, and
+// so needs the link to be redirected before the system starts.
+func (a Action) Stream() bool { return a == HoldBack || a == Delay }
+
+// Effect is an action with its parameters.
+type Effect struct {
+	Action Action `json:"action"`
+	// Latency and Jitter are for Delay: each chunk waits Latency ± a uniform draw up to Jitter.
+	Latency time.Duration `json:"latency,omitempty"`
+	Jitter  time.Duration `json:"jitter,omitempty"`
+	// Seed makes the draws of Jitter repeatable.
+	Seed uint64 `json:"seed,omitempty"`
+}
+
+// Count is what an effect did to real traffic.
+type Count struct {
+	Packets uint64 `json:"packets"` // packets, or chunks of a stream
+	Bytes   uint64 `json:"bytes"`
+}
+
+// Add sums two counts.
+func (c Count) Add(d Count) Count { return Count{c.Packets + d.Packets, c.Bytes + d.Bytes} }
+
+// String is "3 packets, 180 bytes".
+func (c Count) String() string { return fmt.Sprintf("%d packets, %d bytes", c.Packets, c.Bytes) }
+
+// Dialer opens connections from a client group to a node.
+type Dialer interface {
+	// DialAs connects to address, which is "node:port" with a port's name or
+	// number, or any host:port that the system handed out. A refused connection
+	// is an error that wraps syscall.ECONNREFUSED: nothing was sent, so what the
+	// client wanted to ask definitely did not happen.
+	DialAs(ctx context.Context, group End, address string) (net.Conn, error)
+}
+
+// Session is a client's place on the network, given to the adapter that opens
+// the client. The adapter's connections all come from Dial.
+type Session struct {
+	// Process and Slot as in package history.
+	Process, Slot int
+	// Group is the client group whose links the session's connections use.
+	Group End
+	// Node is the node that the session talks to.
+	Node string
+	// Timeout bounds a connection attempt.
+	Timeout time.Duration
+	Dialer  Dialer
+}
+
+// Dial connects to address as [Dialer.DialAs] does, within the session's timeout.
+func (s Session) Dial(ctx context.Context, address string) (net.Conn, error) {
+	if s.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.Timeout)
+		defer cancel()
+	}
+	return s.Dialer.DialAs(ctx, s.Group, address)
+}
