@@ -1,0 +1,36 @@
+package pod
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/seatrial/seatrial/harness/cluster"
+)
+
+// Prepare builds the images that a system needs, the agent's included, so that a
+// later start does not wait for them. It returns the tag of the system's image.
+func (r Runtime) Prepare(ctx context.Context, system cluster.PodSystem, log func(line string)) (tag string, err error) {
+	if err := system.Validate(); err != nil {
+		return "", err
+	}
+	docker, err := connect(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer docker.Close()
+	owner, err := cluster.NewOwner()
+	if err != nil {
+		return "", err
+	}
+	defer owner.Remove()
+	options := cluster.Options{Owner: owner, Log: log}
+	images, err := r.images(ctx, docker, options)
+	if err != nil {
+		return "", err
+	}
+	c := &running{system: system, options: options, docker: docker}
+	if err := c.makeImages(ctx, images); err != nil {
+		return "", fmt.Errorf("prepare %s: %w", system.SystemName(), err)
+	}
+	return c.image, nil
+}

@@ -1,0 +1,109 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seatrial/seatrial/harness/link"
+)
+
+// Probes is the client group of the harness's own questions; no fault falls on it.
+const Probes link.End = "harness"
+
+// probePause is the pace of asking again for a state.
+const probePause = 40 * time.Millisecond
+
+// ProbeSession is a session of the harness itself with one node.
+func ProbeSession(c Cluster, node string) link.Session {
+	return link.Session{Process: -1, Slot: -1, Group: Probes, Node: node, Timeout: time.Second, Dialer: c.Dialer()}
+}
+
+// WaitReady asks every node until it serves. The error names the nodes that did
+// not within the time, with what each said last.
+func WaitReady(ctx context.Context, c Cluster, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	nodes := c.System().NodeNames()
+	answers := make(chan error)
+	for _, node := range nodes {
+		go func() { answers <- waitNode(ctx, c, node, within) }()
+	}
+	var all error
+	for range nodes {
+		all = errors.Join(all, <-answers)
+	}
+	return all
+}
+
+func waitNode(ctx context.Context, c Cluster, node string, within time.Duration) error {
+	var last error
+	for {
+		attempt, cancel := context.WithTimeout(ctx, time.Second)
+		err := c.System().Ready(attempt, ProbeSession(c, node))
+		cancel()
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() == nil || last == nil {
+			last = err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s did not serve within %v: %w", node, within, last)
+		case <-time.After(probePause):
+		}
+	}
+}
+
+// FindLeader asks all nodes who leads, until one names a node; of several
+// answers the one with the highest term counts.
+func FindLeader(ctx context.Context, c Cluster, within time.Duration) (string, error) {
+	finder, ok := c.System().(LeaderFinder)
+	if !ok {
+		return "", fmt.Errorf("%s has no way to say who leads", c.System().SystemName())
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	for {
+		leader, err := askLeader(ctx, c, finder)
+		if leader != "" {
+			return leader, nil
+		}
+		select {
+		case <-ctx.Done():
+			return "", fmt.Errorf("no node named a leader within %v: %w", within, err)
+		case <-time.After(probePause):
+		}
+	}
+}
+
+func askLeader(ctx context.Context, c Cluster, finder LeaderFinder) (string, error) {
+	type answer struct {
+		leader string
+		term   uint64
+		err    error
+	}
+	nodes := c.System().NodeNames()
+	answers := make(chan answer)
+	for _, node := range nodes {
+		go func() {
+			attempt, cancel := context.WithTimeout(ctx, time.Second)
+			defer cancel()
+			leader, term, err := finder.Leader(attempt, ProbeSession(c, node))
+			answers <- answer{leader, term, err}
+		}()
+	}
+	var best answer
+	err := errors.New("no node knows one")
+	for range nodes {
+		a := <-answers
+		if a.err != nil {
+			err = a.err
+		} else if a.leader != "" && (best.leader == "" || a.term > best.term) {
+			best = a
+		}
+	}
+	return best.leader, err
+}

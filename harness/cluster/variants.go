@@ -1,0 +1,30 @@
+package cluster
+
+// Versioned is a system that exists in several versions.
+type Versioned interface {
+	System
+	// Versions lists those offered, the default first.
+	Versions() []string
+	// WithVersion returns the system in another version. Its Validate says
+	// whether that is one of those offered.
+	WithVersion(version string) System
+}
+
+// Defect is a fault in a system's own logic that can be switched on, to show
+// that the harness notices it.
+type Defect struct {
+	Name string
+	// About says what it breaks.
+	About string
+	// CaughtBy is the scenario made to catch it.
+	CaughtBy string
+}
+
+// Defective is a system with defects to switch on.
+type Defective interface {
+	System
+	Defects() []Defect
+	// WithDefect returns the system with that defect. Its Validate says whether
+	// there is one of that name.
+	WithDefect(name string) System
+}
