@@ -1,0 +1,48 @@
+package fault
+
+import (
+	"context"
+
+	"github.com/seatrial/seatrial/harness/cluster"
+	"github.com/seatrial/seatrial/harness/link"
+)
+
+// Fault is one kind of failure with its parameters; see the package for the list.
+type Fault interface {
+	// FaultName is for instance "black-hole".
+	FaultName() string
+	// Applies says why the fault does not exist for this system or on this
+	// runtime; nil means that it does.
+	Applies(system cluster.System, network cluster.Network) error
+	// At is where it falls.
+	At() Target
+	// Aim resolves the targets and returns what is to be done.
+	Aim(ctx context.Context, aim Aim) (Act, error)
+}
+
+// Act is a fault with its targets resolved. It is data, so the journal can hold
+// it and it can be undone by whoever reads that. The id distinguishes acts of one run.
+type Act interface {
+	// Text is one line for people, for instance "black hole n2 | n1 n3".
+	Text() string
+	// Nodes are those that the fault falls on.
+	Nodes() []string
+	Inject(ctx context.Context, c cluster.Cluster, id string) error
+	// Bit says whether the fault was seen to do something, asked while it is in
+	// force; proof is what was seen, or what was not.
+	Bit(ctx context.Context, c cluster.Cluster, id string) (bit bool, proof string, err error)
+	// Undo takes it away, whatever state the targets are in. Undoing twice is no error.
+	Undo(ctx context.Context, c cluster.Cluster, id string) error
+	// Undone says what is still there.
+	Undone(ctx context.Context, c cluster.Cluster, id string) error
+}
+
+// networkFault is a fault on flows. Its action is asked when a run is planned: a
+// plan that holds a stream action has its links redirected before the system starts.
+type networkFault interface{ action() link.Action }
+
+// NeedsStreams reports whether the fault works on byte streams.
+func NeedsStreams(f Fault) bool {
+	n, ok := f.(networkFault)
+	return ok && n.action().Stream()
+}

@@ -1,0 +1,337 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"sync"
+	"time"
+
+	"github.com/seatrial/seatrial/harness/cluster"
+	"github.com/seatrial/seatrial/harness/history"
+)
+
+// Limits on what an injector waits for.
+const (
+	injectTimeout = 20 * time.Second
+	healTimeout   = 30 * time.Second
+	// ownTime is how long a fault is left to meet the nodes' own traffic before
+	// it is asked for its bite, unless it is shorter than that.
+	ownTime = 300 * time.Millisecond
+)
+
+// Injector carries out a plan on a running cluster and records what it does.
+type Injector struct {
+	cluster cluster.Cluster
+	leader  func(context.Context) (string, error)
+	record  func(history.FaultEvent)
+	journal *Journal
+
+	mu       sync.Mutex
+	inForce  map[string]*injection
+	sequence int
+}
+
+type injection struct {
+	step Step
+	id   string
+	act  Act
+	mu   sync.Mutex // held while it is asked or healed
+	done bool
+	// injected says that Inject succeeded; asked, that it was seen whether it bit.
+	injected, asked bool
+}
+
+// NewInjector makes an injector. leader asks the cluster who leads; record
+// stamps an event and adds it to the history.
+func NewInjector(c cluster.Cluster, leader func(context.Context) (string, error), record func(history.FaultEvent), journal *Journal) *Injector {
+	return &Injector{cluster: c, leader: leader, record: record, journal: journal,
+		inForce: map[string]*injection{}}
+}
+
+// Cluster is the running cluster, for code in a [Func].
+func (in *Injector) Cluster() cluster.Cluster { return in.cluster }
+
+// Run carries out the steps, each at its time since now, and returns when the
+// last one is healed or the context ended. What is in force then stays in force
+// until [Injector.HealAll]. The error is the first that a step met.
+func (in *Injector) Run(ctx context.Context, steps []Step) error {
+	begin := time.Now()
+	var all sync.WaitGroup
+	failures := make(chan error, len(steps))
+	// A mix is one fault after another, also where one took long to inject or heal.
+	mixFree := map[int]chan struct{}{}
+	for _, step := range steps {
+		before, after := closed(), make(chan struct{})
+		if step.Mix {
+			if last := mixFree[step.chain]; last != nil {
+				before = last
+			}
+			mixFree[step.chain] = after
+		}
+		if step.Fault != nil { // what code injects, it says itself
+			in.record(history.FaultEvent{Step: step.Number, Phase: "planned", Fault: step.Text, Detail: mixWord(step.Mix)})
+		}
+		all.Go(func() {
+			defer close(after)
+			if !waitUntil(ctx, begin.Add(step.At)) || !waitFor(ctx, before) {
+				return
+			}
+			if err := in.runStep(ctx, step, begin.Add(step.At+step.For)); err != nil && ctx.Err() == nil {
+				in.record(history.FaultEvent{Step: step.Number, Phase: "failed", Fault: step.Text, Detail: err.Error()})
+				failures <- fmt.Errorf("step %d, %s: %w", step.Number, step.Text, err)
+			}
+		})
+	}
+	all.Wait()
+	close(failures)
+	return <-failures
+}
+
+func mixWord(mix bool) string {
+	if mix {
+		return "mix"
+	}
+	return "named"
+}
+
+func (in *Injector) runStep(ctx context.Context, step Step, end time.Time) error {
+	if step.Fault == nil {
+		return step.Func.Do(ctx, in)
+	}
+	i, err := in.inject(ctx, step)
+	if err != nil {
+		return err
+	}
+	// The plan's end counts, so a fault that was slow to inject does not run into
+	// the next one; but it is in force for a moment at least.
+	if least := time.Now().Add(min(step.For, 2*ownTime)); end.Before(least) {
+		end = least
+	}
+	return in.bite(ctx, end, i)
+}
+
+// bite leaves the fault in force until its end, asks on the way whether it bit,
+// and heals it.
+func (in *Injector) bite(ctx context.Context, end time.Time, i *injection) error {
+	// Asked late: counters say more the longer the fault has met traffic, and a
+	// probe must still find it in force.
+	if !waitUntil(ctx, end.Add(-ownTime)) {
+		return nil
+	}
+	if err := in.ask(ctx, i); err != nil {
+		return err
+	}
+	if !waitUntil(ctx, end) {
+		return nil
+	}
+	healCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healTimeout)
+	defer cancel()
+	return in.heal(healCtx, i)
+}
+
+// ask asks once whether the fault bit, and records the answer.
+func (in *Injector) ask(ctx context.Context, i *injection) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.asked || i.done {
+		return nil
+	}
+	bit, proof, err := i.act.Bit(ctx, in.cluster, i.id)
+	if err != nil {
+		return fmt.Errorf("see whether it bit: %w", err)
+	}
+	i.asked = true
+	phase := "bit"
+	if !bit {
+		phase = "no-bite"
+	}
+	in.record(history.FaultEvent{Step: i.step.Number, Phase: phase, Fault: i.act.Text(), Nodes: i.act.Nodes(), Detail: proof})
+	return nil
+}
+
+// Inject injects a fault now, for code in a [Func]; the returned function asks
+// whether it bit and heals it.
+func (in *Injector) Inject(ctx context.Context, f Fault) (heal func(context.Context) error, err error) {
+	in.mu.Lock()
+	in.sequence++
+	step := Step{Number: 1000 + in.sequence, Fault: f, Draw: uint64(in.sequence)}
+	in.mu.Unlock()
+	step.Text = step.describe(in.cluster.System().NodeNames())
+	if err := f.At().validate(in.cluster.System().NodeNames()); err != nil {
+		return nil, err
+	}
+	in.record(history.FaultEvent{Step: step.Number, Phase: "planned", Fault: step.Text, Detail: "named"})
+	i, err := in.inject(ctx, step)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error { return in.bite(ctx, time.Now(), i) }, nil
+}
+
+func (in *Injector) inject(ctx context.Context, step Step) (*injection, error) {
+	system := in.cluster.System()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := step.Fault.Applies(system, in.cluster.Network()); err != nil {
+		return nil, fmt.Errorf("does not apply: %w", err)
+	}
+	aiming, cancel := context.WithTimeout(ctx, injectTimeout)
+	defer cancel()
+	act, err := step.Fault.Aim(aiming, step.aim(system.NodeNames(), in.leader))
+	if err != nil {
+		return nil, fmt.Errorf("aim: %w", err)
+	}
+	// From here on it is done to the end, also where the load ends meanwhile: half
+	// a kill could come into force after its undo.
+	limit := injectTimeout
+	if process, ok := act.(ProcessAct); ok {
+		limit += process.Grace
+		in.seeCrashed(ctx, step, process)
+	}
+	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
+	i := &injection{step: step, id: fmt.Sprintf("step-%d", step.Number), act: act}
+	if err := in.journal.begin(i.id, act); err != nil {
+		return nil, err
+	}
+	in.mu.Lock()
+	in.inForce[i.id] = i
+	in.mu.Unlock()
+	if err := act.Inject(ctx, in.cluster, i.id); err != nil {
+		return nil, fmt.Errorf("inject: %w", err)
+	}
+	i.mu.Lock()
+	i.injected = true
+	i.mu.Unlock()
+	in.record(history.FaultEvent{Step: step.Number, Phase: "injected", Fault: act.Text(), Nodes: act.Nodes(), Detail: step.Fault.FaultName()})
+	return i, nil
+}
+
+// seeCrashed records the targets that had ended by themselves: killing what is
+// down would take the credit for it, and the undo would hide it.
+func (in *Injector) seeCrashed(ctx context.Context, step Step, act ProcessAct) {
+	for _, node := range act.Targets {
+		state, err := in.cluster.State(ctx, node)
+		if err != nil || state != cluster.Stopped || in.holds(node) {
+			continue
+		}
+		in.record(history.FaultEvent{Step: step.Number, Phase: "crashed", Fault: act.Text(), Nodes: []string{node}, Detail: "before " + act.Text()})
+	}
+}
+
+// holds says whether a fault in force ended the node's program.
+func (in *Injector) holds(node string) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for _, i := range in.inForce {
+		if process, ok := i.act.(ProcessAct); ok && process.Do != "pause" && slices.Contains(process.Targets, node) {
+			return true
+		}
+	}
+	return false
+}
+
+// heal undoes one injection, checks that it is gone, and says so in the journal.
+// It may be called again: after a failure it tries anew.
+func (in *Injector) heal(ctx context.Context, i *injection) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.done {
+		return nil
+	}
+	err := i.act.Undo(ctx, in.cluster, i.id)
+	if err == nil {
+		err = i.act.Undone(ctx, in.cluster, i.id)
+	}
+	if err != nil {
+		return fmt.Errorf("undo %s: %w", i.act.Text(), err)
+	}
+	i.done = true
+	in.mu.Lock()
+	delete(in.inForce, i.id)
+	in.mu.Unlock()
+	in.record(history.FaultEvent{Step: i.step.Number, Phase: "healed", Fault: i.act.Text(), Nodes: i.act.Nodes()})
+	return in.journal.end(i.id)
+}
+
+// HealAll undoes whatever the journal says is in force, and makes sure that the
+// cluster knows of no effect any more. A fault that the end of the load cut short
+// is asked first whether it bit.
+func (in *Injector) HealAll(ctx context.Context) error {
+	open, err := in.journal.open()
+	if err != nil {
+		return err
+	}
+	var all error
+	for _, entry := range open {
+		in.mu.Lock()
+		i := in.inForce[entry.ID]
+		in.mu.Unlock()
+		if i == nil { // written, and then not injected by this injector
+			all = errors.Join(all, fmt.Errorf("the journal holds %s (%s), which nobody here injected", entry.ID, entry.Text))
+			continue
+		}
+		if i.wasInjected() {
+			all = errors.Join(all, in.ask(ctx, i))
+		}
+		all = errors.Join(all, in.heal(ctx, i))
+	}
+	active, err := in.cluster.Network().Active(ctx)
+	if err != nil {
+		return errors.Join(all, fmt.Errorf("ask which effects are in force: %w", err))
+	}
+	if len(active) > 0 {
+		all = errors.Join(all, fmt.Errorf("effects still in force after healing: %v", active))
+	}
+	return all
+}
+
+func (i *injection) wasInjected() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.injected
+}
+
+// Current lists what is in force now, for a progress line.
+func (in *Injector) Current() []string {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	var texts []string
+	for _, i := range in.inForce {
+		texts = append(texts, i.act.Text())
+	}
+	sort.Strings(texts)
+	return texts
+}
+
+// waitUntil waits for an instant; false means that the context ended first.
+func waitUntil(ctx context.Context, at time.Time) bool {
+	timer := time.NewTimer(time.Until(at))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// waitFor waits for a channel to be closed; false means that the context ended first.
+func waitFor(ctx context.Context, done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func closed() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}

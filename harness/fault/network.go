@@ -1,0 +1,233 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seatrial/seatrial/harness/cluster"
+	"github.com/seatrial/seatrial/harness/link"
+)
+
+// BlackHole swallows every packet between the target and the other nodes, of
+// established connections too. Nobody is told.
+type BlackHole struct{ Target Target }
+
+// OneWay swallows every packet that the target sends to the other nodes, or with
+// Inbound every packet that they send to it.
+type OneWay struct {
+	Target  Target
+	Inbound bool
+}
+
+// Reset answers every packet between the target and the other nodes with a
+// reset: established connections break, new ones are refused, both ends know.
+type Reset struct{ Target Target }
+
+// Hold keeps every byte between the target and the other nodes, and delivers
+// all of them in order when it ends.
+type Hold struct{ Target Target }
+
+// Latency delays every byte between the target and the other nodes by
+// Latency ± a uniform draw of up to Jitter, each way.
+type Latency struct {
+	Target  Target
+	Latency time.Duration
+	Jitter  time.Duration
+}
+
+// FaultName is "black-hole".
+func (BlackHole) FaultName() string { return "black-hole" }
+
+// FaultName is "one-way".
+func (OneWay) FaultName() string { return "one-way" }
+
+// FaultName is "reset".
+func (Reset) FaultName() string { return "reset" }
+
+// FaultName is "hold".
+func (Hold) FaultName() string { return "hold" }
+
+// FaultName is "latency".
+func (Latency) FaultName() string { return "latency" }
+
+// At is the target.
+func (f BlackHole) At() Target { return f.Target }
+
+// At is the target.
+func (f OneWay) At() Target { return f.Target }
+
+// At is the target.
+func (f Reset) At() Target { return f.Target }
+
+// At is the target.
+func (f Hold) At() Target { return f.Target }
+
+// At is the target.
+func (f Latency) At() Target { return f.Target }
+
+func (BlackHole) action() link.Action { return link.Drop }
+func (OneWay) action() link.Action    { return link.Drop }
+func (Reset) action() link.Action     { return link.Refuse }
+func (Hold) action() link.Action      { return link.HoldBack }
+func (Latency) action() link.Action   { return link.Delay }
+
+// Applies needs a second node.
+func (f BlackHole) Applies(s cluster.System, n cluster.Network) error { return cutApplies(f, s, n) }
+
+// Applies needs a second node.
+func (f OneWay) Applies(s cluster.System, n cluster.Network) error { return cutApplies(f, s, n) }
+
+// Applies needs a second node.
+func (f Reset) Applies(s cluster.System, n cluster.Network) error { return cutApplies(f, s, n) }
+
+// Applies needs a second node.
+func (f Hold) Applies(s cluster.System, n cluster.Network) error { return cutApplies(f, s, n) }
+
+// Applies needs a second node and a latency.
+func (f Latency) Applies(s cluster.System, n cluster.Network) error {
+	if f.Latency <= 0 || f.Jitter < 0 || f.Jitter > f.Latency {
+		return fmt.Errorf("latency %v with jitter %v: the latency must be above zero, and the jitter between zero and the latency", f.Latency, f.Jitter)
+	}
+	return cutApplies(f, s, n)
+}
+
+func cutApplies(f networkFault, s cluster.System, n cluster.Network) error {
+	if len(s.NodeNames()) < 2 {
+		return fmt.Errorf("%s has one node, so there is no link between nodes to cut", s.SystemName())
+	}
+	if n == nil {
+		return nil // asked before the cluster runs
+	}
+	return n.Applies(f.action())
+}
+
+// Aim cuts the target from every other node, both ways.
+func (f BlackHole) Aim(ctx context.Context, aim Aim) (Act, error) {
+	return aimCut(ctx, aim, f.Target, "black hole", link.Effect{Action: link.Drop})
+}
+
+// Aim cuts one direction.
+func (f OneWay) Aim(ctx context.Context, aim Aim) (Act, error) {
+	nodes, err := f.Target.pick(ctx, aim)
+	if err != nil {
+		return nil, err
+	}
+	rest := others(aim.Nodes, nodes)
+	cut := NetworkAct{Effect: link.Effect{Action: link.Drop}, Targets: nodes}
+	from, to := nodes, rest
+	if f.Inbound {
+		from, to = rest, nodes
+	}
+	for _, a := range from {
+		for _, b := range to {
+			cut.Flows = append(cut.Flows, link.Flow{From: link.End(a), To: link.End(b)})
+		}
+	}
+	cut.Label = fmt.Sprintf("one way %s > %s swallowed", strings.Join(from, " "), strings.Join(to, " "))
+	return cut, nil
+}
+
+// Aim resets the links from the target to every other node.
+func (f Reset) Aim(ctx context.Context, aim Aim) (Act, error) {
+	return aimCut(ctx, aim, f.Target, "reset", link.Effect{Action: link.Refuse})
+}
+
+// Aim holds the links from the target to every other node, both ways.
+func (f Hold) Aim(ctx context.Context, aim Aim) (Act, error) {
+	return aimCut(ctx, aim, f.Target, "hold", link.Effect{Action: link.HoldBack})
+}
+
+// Aim delays the links from the target to every other node, both ways.
+func (f Latency) Aim(ctx context.Context, aim Aim) (Act, error) {
+	effect := link.Effect{Action: link.Delay, Latency: f.Latency, Jitter: f.Jitter, Seed: aim.Draw.Uint64()}
+	return aimCut(ctx, aim, f.Target, fmt.Sprintf("latency %v ± %v", f.Latency, f.Jitter), effect)
+}
+
+func aimCut(ctx context.Context, aim Aim, target Target, word string, effect link.Effect) (Act, error) {
+	nodes, err := target.pick(ctx, aim)
+	if err != nil {
+		return nil, err
+	}
+	rest := others(aim.Nodes, nodes)
+	return NetworkAct{
+		Effect: effect, Targets: nodes, Flows: link.Between(ends(nodes), ends(rest)),
+		Label: fmt.Sprintf("%s %s | %s", word, strings.Join(nodes, " "), strings.Join(rest, " ")),
+	}, nil
+}
+
+func ends(nodes []string) []link.End {
+	list := make([]link.End, len(nodes))
+	for i, node := range nodes {
+		list[i] = link.End(node)
+	}
+	return list
+}
+
+// NetworkAct puts one effect on some flows.
+type NetworkAct struct {
+	Label   string
+	Targets []string
+	Effect  link.Effect
+	Flows   []link.Flow
+}
+
+// Text is one line for people.
+func (a NetworkAct) Text() string { return a.Label }
+
+// Nodes are the targets.
+func (a NetworkAct) Nodes() []string { return a.Targets }
+
+// Inject switches the effect on at both ends of every flow.
+func (a NetworkAct) Inject(ctx context.Context, c cluster.Cluster, id string) error {
+	return c.Network().Apply(ctx, id, a.Effect, a.Flows)
+}
+
+// probeTimeout bounds a probe of a link; a link that answers does so in far less.
+const probeTimeout = 250 * time.Millisecond
+
+// Bit reads the counters at the places that enforce the effect; where no traffic
+// of the nodes met it, a probe along the first flow must be stopped or delayed.
+func (a NetworkAct) Bit(ctx context.Context, c cluster.Cluster, id string) (bool, string, error) {
+	count, err := c.Network().Count(ctx, id)
+	if err != nil {
+		return false, "", fmt.Errorf("read the counters of %s: %w", a.Label, err)
+	}
+	if count.Packets > 0 {
+		return true, count.String(), nil
+	}
+	timeout := probeTimeout + a.Effect.Latency + a.Effect.Jitter
+	took, err := c.Network().Probe(ctx, a.Flows[0], timeout)
+	delays := a.Effect.Action == link.Delay
+	switch {
+	case err != nil && !errors.Is(err, cluster.ErrNoArrival):
+		return false, "", fmt.Errorf("probe %v: %w", a.Flows[0], err)
+	case err != nil && delays:
+		return false, fmt.Sprintf("no traffic, and a probe along %v did not arrive at all", a.Flows[0]), nil
+	case err != nil:
+		return true, fmt.Sprintf("a probe along %v found the link dead", a.Flows[0]), nil
+	case delays && took >= a.Effect.Latency-a.Effect.Jitter:
+		return true, fmt.Sprintf("a probe along %v took %v", a.Flows[0], took.Round(time.Millisecond)), nil
+	}
+	return false, fmt.Sprintf("no traffic, and a probe along %v got through in %v", a.Flows[0], took), nil
+}
+
+// Undo takes the effect away.
+func (a NetworkAct) Undo(ctx context.Context, c cluster.Cluster, id string) error {
+	return c.Network().Undo(ctx, id)
+}
+
+// Undone asks the places that enforce effects whether they still know this one.
+func (a NetworkAct) Undone(ctx context.Context, c cluster.Cluster, id string) error {
+	active, err := c.Network().Active(ctx)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(active, id) {
+		return errors.New("the effect is still in force")
+	}
+	return nil
+}

@@ -1,0 +1,132 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"sort"
+	"time"
+)
+
+// Never lists what of a schedule has no step in the plan drawn from it: named
+// faults that come too late, and mixes that have no time for a single fault.
+func Never(s Schedule, steps []Step) []string {
+	comes := func(f Fault, mix bool) bool {
+		return slices.ContainsFunc(steps, func(step Step) bool { return step.Mix == mix && reflect.DeepEqual(step.Fault, f) })
+	}
+	switch s := s.(type) {
+	case For:
+		if !comes(s.Fault, false) {
+			return []string{s.Fault.FaultName() + " of the " + string(s.Fault.At())}
+		}
+	case Every:
+		return Never(s.Do, steps)
+	case After:
+		return Never(s.Do, steps)
+	case Together:
+		var never []string
+		for _, one := range s {
+			never = append(never, Never(one, steps)...)
+		}
+		return never
+	case Mix:
+		if !slices.ContainsFunc(s.Faults, func(f Fault) bool { return comes(f, true) }) {
+			return []string{"any of the mix"}
+		}
+	case Func:
+		if !slices.ContainsFunc(steps, func(step Step) bool { return step.Fault == nil && step.Func.Name == s.Name }) {
+			return []string{s.Name}
+		}
+	}
+	return nil
+}
+
+// Step is one fault of a plan.
+type Step struct {
+	// Number is the step's place in the plan, from 1.
+	Number int
+	// At is when it is injected, since the load began; For is how long it lasts.
+	At, For time.Duration
+	Fault   Fault
+	// Func is set instead of Fault for a schedule that is code.
+	Func Func `json:"-"`
+	// Mix marks a fault of a random mix, which need not bite by itself.
+	Mix bool
+	// chain tells the mixes of a plan apart: within one, a fault waits for the last.
+	chain int
+	// Draw is the seed of the step's own random stream.
+	Draw uint64
+	// Text says what is done, with what the seed decides filled in.
+	Text string
+}
+
+// Stream returns the random stream of that name. Streams of one seed are
+// independent, so adding a client does not move the faults.
+func Stream(seed uint64, name string) *rand.Rand {
+	h := fnv.New64a()
+	h.Write([]byte(name))
+	return rand.New(rand.NewPCG(seed, h.Sum64()))
+}
+
+type planner struct {
+	random *rand.Rand
+	chains int
+	steps  []Step
+}
+
+func (p *planner) add(s Step) {
+	s.Draw = p.random.Uint64()
+	p.steps = append(p.steps, s)
+}
+
+// aim is the step's aim on a running cluster, or for a plan without one.
+func (s Step) aim(nodes []string, leader func(context.Context) (string, error)) Aim {
+	return Aim{Nodes: nodes, Draw: rand.New(rand.NewPCG(s.Draw, 1)), Leader: leader}
+}
+
+var errNotRunning = errors.New("known when the cluster runs")
+
+// Plan draws the steps of a schedule, ordered by time. The same seed, schedule,
+// nodes and duration give the same plan.
+func Plan(s Schedule, seed uint64, nodes []string, duration time.Duration) []Step {
+	if s == nil {
+		return nil
+	}
+	p := &planner{random: Stream(seed, "faults")}
+	s.draw(p, 0, duration)
+	sort.SliceStable(p.steps, func(i, j int) bool { return p.steps[i].At < p.steps[j].At })
+	for i := range p.steps {
+		p.steps[i].Number = i + 1
+		p.steps[i].Text = p.steps[i].describe(nodes)
+	}
+	return p.steps
+}
+
+// describe says what the step will do, as far as that is known before the run.
+func (s Step) describe(nodes []string) string {
+	if s.Fault == nil {
+		return s.Func.Name + " (code)"
+	}
+	unknown := func(context.Context) (string, error) { return "", errNotRunning }
+	act, err := s.Fault.Aim(context.Background(), s.aim(nodes, unknown))
+	if err != nil {
+		return fmt.Sprintf("%s of the %s", s.Fault.FaultName(), s.Fault.At())
+	}
+	return act.Text()
+}
+
+// PlanNeedsStreams reports whether a step works on byte streams, so links
+// between nodes must go through a proxy. Code may do anything: it counts as yes
+// only where the schedule says so by another step.
+func PlanNeedsStreams(steps []Step) bool {
+	for _, s := range steps {
+		if s.Fault != nil && NeedsStreams(s.Fault) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,231 @@
+package fault
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/seatrial/seatrial/harness/cluster"
+	"github.com/seatrial/seatrial/harness/named"
+)
+
+// Schedule says when faults are injected and healed. It is drawn into steps
+// before the run, so a plan can be read without running it.
+type Schedule interface {
+	// draw adds the schedule's steps within [from, until) of the run.
+	draw(p *planner, from, until time.Duration)
+	// faults lists every fault that the schedule may inject.
+	faults() []Fault
+	// check says what is wrong with the schedule's parameters.
+	check() error
+}
+
+// For injects a fault at once and heals it after Duration.
+type For struct {
+	Duration time.Duration
+	Fault    Fault
+}
+
+// Every repeats a schedule, for the first time after one Period.
+type Every struct {
+	Period time.Duration
+	Do     Schedule
+}
+
+// After begins a schedule later.
+type After struct {
+	Delay time.Duration
+	Do    Schedule
+}
+
+// Together runs schedules side by side.
+type Together []Schedule
+
+// Mix injects one fault after another in an order drawn from the seed: a quiet
+// time between QuietMin and QuietMax, then a fault for a time between ForMin and
+// ForMax. Every fault is drawn once before any is drawn again. Zero durations
+// mean 0.3 s to 1 s of quiet and 0.8 s to 2 s of fault.
+type Mix struct {
+	Faults             []Fault
+	QuietMin, QuietMax time.Duration
+	ForMin, ForMax     time.Duration
+}
+
+// Func is code for what no schedule can say. It begins with the load and must
+// end by itself when its context ends. A plan shows it by its name, and can't
+// read it back.
+type Func struct {
+	Name string
+	Do   func(ctx context.Context, in *Injector) error
+}
+
+// Describe is shown in the plan.
+func (f Func) Describe() string { return f.Name }
+
+func (s For) draw(p *planner, from, until time.Duration) {
+	if from < until {
+		p.add(Step{At: from, For: min(s.Duration, until-from), Fault: s.Fault})
+	}
+}
+
+func (s Every) draw(p *planner, from, until time.Duration) {
+	for at := from + s.Period; at < until; at += s.Period {
+		s.Do.draw(p, at, min(at+s.Period, until))
+	}
+}
+
+func (s After) draw(p *planner, from, until time.Duration) { s.Do.draw(p, from+s.Delay, until) }
+
+func (s Together) draw(p *planner, from, until time.Duration) {
+	for _, one := range s {
+		one.draw(p, from, until)
+	}
+}
+
+func (s Mix) draw(p *planner, from, until time.Duration) {
+	s = s.withDefaults()
+	var deck []int
+	p.chains++
+	at := from
+	for {
+		at += between(p.random, s.QuietMin, s.QuietMax)
+		length := between(p.random, s.ForMin, s.ForMax)
+		if at+length > until {
+			return
+		}
+		if len(deck) == 0 {
+			deck = p.random.Perm(len(s.Faults))
+		}
+		p.add(Step{At: at, For: length, Fault: s.Faults[deck[0]], Mix: true, chain: p.chains})
+		deck = deck[1:]
+		at += length
+	}
+}
+
+func (s Func) draw(p *planner, from, _ time.Duration) {
+	p.add(Step{At: from, Func: s})
+}
+
+func (s Mix) withDefaults() Mix {
+	if s.QuietMax == 0 {
+		s.QuietMin, s.QuietMax = 300*time.Millisecond, time.Second
+	}
+	if s.ForMax == 0 {
+		s.ForMin, s.ForMax = 800*time.Millisecond, 2*time.Second
+	}
+	return s
+}
+
+func between(draw *rand.Rand, low, high time.Duration) time.Duration {
+	if high <= low {
+		return low
+	}
+	return low + time.Duration(draw.Int64N(int64(high-low))).Round(time.Millisecond)
+}
+
+func (s For) faults() []Fault   { return []Fault{s.Fault} }
+func (s Every) faults() []Fault { return s.Do.faults() }
+func (s After) faults() []Fault { return s.Do.faults() }
+func (s Mix) faults() []Fault   { return s.Faults }
+func (s Func) faults() []Fault  { return nil }
+func (s Together) faults() []Fault {
+	var all []Fault
+	for _, one := range s {
+		all = append(all, one.faults()...)
+	}
+	return all
+}
+
+func (s For) check() error {
+	if s.Duration <= 0 {
+		return fmt.Errorf("fault.For: Duration is %v: say how long the fault lasts", s.Duration)
+	}
+	if s.Fault == nil {
+		return fmt.Errorf("fault.For: no Fault")
+	}
+	return nil
+}
+
+func (s Every) check() error {
+	if s.Period <= 0 {
+		return fmt.Errorf("fault.Every: Period is %v: it must be above zero", s.Period)
+	}
+	return checkInner("fault.Every", s.Do)
+}
+
+func (s After) check() error {
+	if s.Delay < 0 {
+		return fmt.Errorf("fault.After: Delay is %v: it can't be below zero", s.Delay)
+	}
+	return checkInner("fault.After", s.Do)
+}
+
+func (s Together) check() error {
+	for _, one := range s {
+		if err := checkInner("fault.Together", one); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s Mix) check() error {
+	s = s.withDefaults()
+	switch {
+	case len(s.Faults) == 0:
+		return fmt.Errorf("fault.Mix: no Faults to draw from")
+	case s.QuietMin < 0 || s.QuietMax < s.QuietMin:
+		return fmt.Errorf("fault.Mix: quiet between %v and %v makes no sense", s.QuietMin, s.QuietMax)
+	case s.ForMin <= 0 || s.ForMax < s.ForMin:
+		return fmt.Errorf("fault.Mix: faults that last between %v and %v make no sense", s.ForMin, s.ForMax)
+	}
+	for _, f := range s.Faults {
+		if f == nil {
+			return fmt.Errorf("fault.Mix: a fault is nil")
+		}
+	}
+	return nil
+}
+
+func (s Func) check() error {
+	if s.Name == "" || s.Do == nil {
+		return fmt.Errorf("fault.Func: needs a Name, for the plan, and Do")
+	}
+	return nil
+}
+
+func checkInner(outer string, inner Schedule) error {
+	if inner == nil {
+		return fmt.Errorf("%s: nothing to do: Do is nil", outer)
+	}
+	return inner.check()
+}
+
+// Check says what is wrong with a schedule for a system, before anything starts.
+func Check(s Schedule, system cluster.System) error {
+	if s == nil {
+		return nil
+	}
+	if err := s.check(); err != nil {
+		return err
+	}
+	for _, f := range s.faults() {
+		if err := f.At().validate(system.NodeNames()); err != nil {
+			return fmt.Errorf("fault %s: %w", f.FaultName(), err)
+		}
+		if err := f.Applies(system, nil); err != nil {
+			return fmt.Errorf("fault %s does not apply: %w", f.FaultName(), err)
+		}
+		if _, finds := system.(cluster.LeaderFinder); !finds && (f.At() == Leader || f.At() == Follower) {
+			return fmt.Errorf("fault %s on the %s: %s has no way to say who leads", f.FaultName(), f.At(), system.SystemName())
+		}
+	}
+	return nil
+}
+
+func init() {
+	named.Register(For{}, Every{}, After{}, Together{}, Mix{},
+		BlackHole{}, OneWay{}, Reset{}, Hold{}, Latency{}, Kill{}, Stop{}, Pause{},
+		NetworkAct{}, ProcessAct{})
+}
