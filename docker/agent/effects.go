@@ -1,0 +1,159 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/seatrial/seatrial/harness/link"
+)
+
+// apply puts an effect in force, whole or not at all.
+func (a *agent) apply(id string, e link.Effect, flows []link.Flow) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.config == nil {
+		return errUnconfigured
+	}
+	if old, ok := a.effects[id]; ok {
+		if old.effect == e && slices.Equal(old.flows, flows) {
+			return nil
+		}
+		return fmt.Errorf("effect %q is in force as %s on %v: undo it first", id, old.effect.Action, old.flows)
+	}
+	inPackets, inStreams, err := split(*a.config, e, flows)
+	if err != nil {
+		return fmt.Errorf("effect %q: %w", id, err)
+	}
+	if len(inPackets) > 0 {
+		if a.noPackets != nil {
+			return fmt.Errorf("effect %q: %w", id, a.noPackets)
+		}
+		if err := a.packets.apply(id, packetRules(*a.config, a.redirects, e.Action, inPackets)); err != nil {
+			return fmt.Errorf("effect %q: %w", id, err)
+		}
+	}
+	if len(inStreams) > 0 {
+		if err := a.gates.Apply(id, e, inStreams); err != nil {
+			if len(inPackets) > 0 {
+				_, undoing := a.packets.undo(id)
+				err = errors.Join(err, undoing)
+			}
+			return fmt.Errorf("effect %q: %w", id, err)
+		}
+	}
+	a.past.forget(id)
+	a.effects[id] = applied{e, slices.Clone(flows)}
+	return nil
+}
+
+// undo takes effects away; the caller has a.mu. What the kernel would not let go
+// of stays known, so that it is tried again.
+func (a *agent) undo(ids ...string) error {
+	for _, id := range ids {
+		a.gates.Undo(id)
+	}
+	if a.noPackets == nil && a.config != nil {
+		counts, err := a.packets.undo(ids...)
+		if err != nil {
+			return fmt.Errorf("undo %q: %w", ids, err)
+		}
+		for id, c := range counts {
+			a.past.keep(id, c)
+		}
+	}
+	for _, id := range ids {
+		delete(a.effects, id)
+	}
+	return nil
+}
+
+// undoOne is undo for a request.
+func (a *agent) undoOne(id string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.undo(id)
+}
+
+// heal undoes every effect and says which there were.
+func (a *agent) heal() (undone []string, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	ids, err := a.inForce()
+	if err != nil {
+		// The kernel can't be asked; what this agent remembers can still be undone.
+		ids = nil
+	}
+	known := slices.Concat(ids, slices.Collect(maps.Keys(a.effects)), a.gates.Active())
+	slices.Sort(known)
+	known = slices.Compact(known)
+	if len(known) == 0 {
+		return nil, err
+	}
+	return known, errors.Join(err, a.undo(known...))
+}
+
+// inForce lists the ids that the kernel and the gates have; the caller has a.mu.
+func (a *agent) inForce() ([]string, error) {
+	ids := a.gates.Active()
+	if a.noPackets == nil && a.config != nil {
+		inKernel, err := a.packets.active()
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, inKernel...)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), nil
+}
+
+func (a *agent) active() ([]string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.inForce()
+}
+
+// count is what an effect has done so far, or did until it was undone.
+func (a *agent) count(id string) (link.Count, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	count := a.gates.Count(id).Add(a.past.counts[id])
+	if a.noPackets == nil && a.config != nil {
+		counts, err := a.packets.counts()
+		if err != nil {
+			return link.Count{}, fmt.Errorf("count of effect %q: %w", id, err)
+		}
+		count = count.Add(counts[id])
+	}
+	return count, nil
+}
+
+// pastMax is how many undone effects are remembered.
+const pastMax = 4096
+
+// pastCounts are the counts of effects that were undone: their rules are gone.
+type pastCounts struct {
+	counts map[string]link.Count
+	order  []string
+}
+
+func (p *pastCounts) keep(id string, c link.Count) {
+	p.forget(id)
+	if p.counts == nil {
+		p.counts = map[string]link.Count{}
+	}
+	if len(p.order) == pastMax {
+		delete(p.counts, p.order[0])
+		p.order = p.order[1:]
+	}
+	p.counts[id] = c
+	p.order = append(p.order, id)
+}
+
+func (p *pastCounts) forget(id string) {
+	if _, ok := p.counts[id]; ok {
+		delete(p.counts, id)
+		p.order = slices.DeleteFunc(p.order, func(o string) bool { return o == id })
+	}
+}

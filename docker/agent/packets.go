@@ -1,0 +1,226 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"github.com/google/nftables/userdata"
+	"github.com/mdlayher/netlink"
+
+	"github.com/seatrial/seatrial/harness/link"
+)
+
+// tableName is the table of this program, in each pod's own namespace.
+const tableName = "seatrial"
+
+// netlinkTimeout bounds one exchange with the kernel.
+const netlinkTimeout = 5 * time.Second
+
+// The chains; doc.go says what each is for.
+const (
+	chainOut      = "out"
+	chainIn       = "in"
+	chainRefuse   = "refuse"
+	chainRedirect = "redirect"
+)
+
+// rule is one rule: the chain it is in, and what it does.
+type rule struct {
+	chain string
+	exprs []expr.Any
+}
+
+// packets is the table in the kernel. It keeps nothing of its own: what is in
+// force is what the kernel says. One call at a time.
+type packets struct {
+	controlPort uint16
+}
+
+var table = &nftables.Table{Name: tableName, Family: nftables.TableFamilyINet}
+
+// begin opens a batch. Each has a connection of its own: one that met an error
+// may have acknowledgements left unread, and the next batch would take them for its own.
+func begin() (*nftables.Conn, error) {
+	conn, err := nftables.New(nftables.WithSockOptions(func(c *netlink.Conn) error {
+		return c.SetDeadline(time.Now().Add(netlinkTimeout))
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("open netlink: %w", err)
+	}
+	return conn, nil
+}
+
+// base are the chains, and the rules that come before those of any effect.
+func (p *packets) base() ([]*nftables.Chain, []rule) {
+	accepting := nftables.ChainPolicyAccept
+	chain := func(name string, kind nftables.ChainType, hook *nftables.ChainHook, priority *nftables.ChainPriority) *nftables.Chain {
+		return &nftables.Chain{Name: name, Table: table, Type: kind, Hooknum: hook, Priority: priority, Policy: &accepting}
+	}
+	chains := []*nftables.Chain{
+		chain(chainOut, nftables.ChainTypeFilter, nftables.ChainHookOutput, nftables.ChainPriorityRaw),
+		chain(chainIn, nftables.ChainTypeFilter, nftables.ChainHookPrerouting, nftables.ChainPriorityRaw),
+		chain(chainRefuse, nftables.ChainTypeFilter, nftables.ChainHookInput, nftables.ChainPriorityRaw),
+		chain(chainRedirect, nftables.ChainTypeNAT, nftables.ChainHookOutput, nftables.ChainPriorityNATDest),
+	}
+	rules := []rule{{chainOut, join(fromTCP(p.controlPort), accept())}}
+	for _, name := range []string{chainIn, chainRefuse} {
+		rules = append(rules,
+			// A reset that the kernel makes for the pod's own socket comes from the peer, over loopback.
+			rule{name, join(arrivesOnLoopback(), accept())},
+			rule{name, join(toTCP(p.controlPort), accept())},
+			rule{name, join(neighbourDiscovery(), accept())})
+	}
+	return chains, rules
+}
+
+// install makes the table new, in one batch; what an earlier agent left in it is
+// gone. The chain for redirects exists only if there are any: it switches
+// connection tracking on.
+func (p *packets) install(redirects []rule) error {
+	conn, err := begin()
+	if err != nil {
+		return err
+	}
+	conn.AddTable(table)
+	conn.DelTable(table)
+	conn.AddTable(table)
+	chains, rules := p.base()
+	for _, c := range chains {
+		if c.Name != chainRedirect || len(redirects) > 0 {
+			conn.AddChain(c)
+		}
+	}
+	for _, r := range append(rules, redirects...) {
+		conn.AddRule(&nftables.Rule{Table: table, Chain: &nftables.Chain{Name: r.chain, Table: table}, Exprs: r.exprs})
+	}
+	if err := conn.Flush(); err != nil {
+		return fmt.Errorf("make the table %s: %w", tableName, err)
+	}
+	return nil
+}
+
+// remove deletes the table, whether or not it is there.
+func (p *packets) remove() error {
+	conn, err := begin()
+	if err != nil {
+		return err
+	}
+	conn.AddTable(table)
+	conn.DelTable(table)
+	if err := conn.Flush(); err != nil {
+		return fmt.Errorf("remove the table %s: %w", tableName, err)
+	}
+	return nil
+}
+
+// apply puts the rules of an effect in force, all at once.
+func (p *packets) apply(id string, rules []rule) error {
+	conn, err := begin()
+	if err != nil {
+		return err
+	}
+	for _, r := range rules {
+		conn.AddRule(&nftables.Rule{
+			Table: table, Chain: &nftables.Chain{Name: r.chain, Table: table}, Exprs: r.exprs,
+			UserData: userdata.AppendString(nil, userdata.TypeComment, id),
+		})
+	}
+	if err := conn.Flush(); err != nil {
+		return fmt.Errorf("add %d rules: %w", len(rules), err)
+	}
+	return nil
+}
+
+// undo deletes the rules of the effects, all at once, and returns what they had
+// counted.
+func (p *packets) undo(ids ...string) (map[string]link.Count, error) {
+	rules, err := p.rules()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := begin()
+	if err != nil {
+		return nil, err
+	}
+	counts := map[string]link.Count{}
+	for _, r := range rules {
+		id, ok := userdata.GetString(r.UserData, userdata.TypeComment)
+		if !ok || !slices.Contains(ids, id) {
+			continue
+		}
+		counts[id] = counts[id].Add(counted(r))
+		if err := conn.DelRule(r); err != nil {
+			return nil, fmt.Errorf("delete a rule of effect %q: %w", id, err)
+		}
+	}
+	if err := conn.Flush(); err != nil {
+		return nil, fmt.Errorf("delete the rules of %d effects: %w", len(counts), err)
+	}
+	return counts, nil
+}
+
+// counts are what the effects in force have done so far.
+func (p *packets) counts() (map[string]link.Count, error) {
+	rules, err := p.rules()
+	if err != nil {
+		return nil, err
+	}
+	counts := map[string]link.Count{}
+	for _, r := range rules {
+		if id, ok := userdata.GetString(r.UserData, userdata.TypeComment); ok {
+			counts[id] = counts[id].Add(counted(r))
+		}
+	}
+	return counts, nil
+}
+
+// active are the ids of the effects in force, sorted.
+func (p *packets) active() ([]string, error) {
+	counts, err := p.counts()
+	if err != nil {
+		return nil, err
+	}
+	return slices.Sorted(maps.Keys(counts)), nil
+}
+
+func counted(r *nftables.Rule) (sum link.Count) {
+	for _, e := range r.Exprs {
+		if c, ok := e.(*expr.Counter); ok {
+			sum = sum.Add(link.Count{Packets: c.Packets, Bytes: c.Bytes})
+		}
+	}
+	return sum
+}
+
+// rules are those of all effects, as the kernel has them.
+func (p *packets) rules() ([]*nftables.Rule, error) {
+	conn, err := begin()
+	if err != nil {
+		return nil, err
+	}
+	var all []*nftables.Rule
+	for _, name := range []string{chainOut, chainIn, chainRefuse} {
+		chain := &nftables.Chain{Name: name, Table: table}
+		rules, err := conn.GetRules(table, chain)
+		if err != nil {
+			return nil, fmt.Errorf("list the rules of chain %s %s: %w", tableName, name, err)
+		}
+		all = append(all, rules...)
+	}
+	return all, nil
+}
+
+// unavailable says why packets can't be cut here, and what to do about it.
+func (p *packets) unavailable() error {
+	err := p.remove() // adds and deletes the table: what an effect needs
+	if err == nil {
+		return nil
+	}
+	return errors.Join(err, errors.New(
+		"faults on packets need nftables in the kernel, and the capability NET_ADMIN for the agent's container"))
+}
