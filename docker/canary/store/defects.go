@@ -1,0 +1,62 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Defect is a way to be wrong on purpose, and what must notice it.
+type Defect struct {
+	// Name is what the option is set to.
+	Name string
+	// Breaks says what goes wrong, and when it shows.
+	Breaks string
+	// CaughtBy is the scenario that must find it.
+	CaughtBy string
+}
+
+// The names of the defects.
+const (
+	StaleRead       = "stale-read"
+	AckBeforeCommit = "ack-before-commit"
+	NonatomicCAS    = "nonatomic-cas"
+)
+
+// Defects lists them all.
+func Defects() []Defect {
+	return []Defect{
+		{
+			Name: StaleRead,
+			Breaks: "every node answers reads from its own copy, so a node that is behind, or cut off, " +
+				"returns values that were overwritten before the read began",
+			CaughtBy: "canary/register/minority-cut",
+		},
+		{
+			Name: AckBeforeCommit,
+			Breaks: "a node acknowledges once it has handed an operation on (the leader to its own log, a follower " +
+				"to its connection to the leader), so what a cut-off node acknowledged is lost",
+			CaughtBy: "canary/register/minority-cut",
+		},
+		{
+			Name: NonatomicCAS,
+			Breaks: "a compare-and-set reads, compares and then writes, so of two at a time both succeed, " +
+				"and writes in between are overwritten; it takes contention on a key, and no fault",
+			CaughtBy: "canary/register/mixed",
+		},
+	}
+}
+
+// CheckDefect says whether there is a defect of that name; "" is none.
+func CheckDefect(name string) error {
+	if name == "" {
+		return nil
+	}
+	var known []string
+	for _, d := range Defects() {
+		if d.Name == name {
+			return nil
+		}
+		known = append(known, d.Name)
+	}
+	return fmt.Errorf("no defect %q: want %s, or none", name, strings.Join(known, ", "))
+}
