@@ -1,0 +1,315 @@
+// Command soak runs the long acceptance of seatrial: many seeds of the scenarios
+// that ship, with one line an item and its measured rate. It goes on where an
+// earlier call stopped: finished runs are kept in results/soak, and belong to the
+// code they ran with.
+//
+//	go run ./cmd/soak            every item
+//	go run ./cmd/soak etcd-mixed one item
+//
+// It exits with 0 when every item it was asked for holds, else with 1.
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"github.com/seatrial/seatrial/checkers"
+	"github.com/seatrial/seatrial/docker/canary"
+	"github.com/seatrial/seatrial/harness"
+	"github.com/seatrial/seatrial/results"
+	"github.com/seatrial/seatrial/scenarios"
+)
+
+// item is one line of the acceptance: a scenario that is run many times, or a
+// test of the repository at a size that CI does not have the time for.
+type item struct {
+	name string
+	// test is the arguments of go test, with what it needs in its environment.
+	test, env []string
+
+	scenario harness.Scenario
+	runs     int
+	// need is how many runs must end as wanted.
+	need   int
+	want   checkers.Verdict
+	minOps int
+	// broken are the checkers that must all find a violation.
+	broken []string
+	// everyFault asks that each kind of fault bit at least once over all runs.
+	everyFault bool
+}
+
+func items() []item {
+	defect := func(s harness.Scenario, name string) harness.Scenario {
+		s.System = canary.Cluster{Nodes: 3, Defect: name}
+		return s
+	}
+	all := []item{
+		{name: "zones-differential", test: []string{"-run", "Agree", "./checkers"}, env: []string{"SEATRIAL_DIFFERENTIAL=100000"}},
+		{name: "killed-runner", test: []string{"-run", "TestAKilledRunner", "-count", "5", "./harness"}},
+		{name: "etcd-mixed", scenario: scenarios.EtcdMixed, runs: 20, need: 20, want: checkers.Pass, minOps: 5000, everyFault: true},
+		{name: "etcd-serializable", scenario: scenarios.EtcdSerializable, runs: 10, need: 9, want: checkers.Violation, broken: []string{"linearizable", "fresh"}},
+		{name: "canary-mixed", scenario: scenarios.CanaryMixed, runs: 50, need: 50, want: checkers.Pass},
+		{name: "canary-stale-read-demo", scenario: defect(scenarios.CanaryMinorityCut, "stale-read"), runs: 20, need: 20, want: checkers.Violation, broken: []string{"linearizable"}},
+	}
+	for _, d := range (canary.Cluster{}).Defects() {
+		for _, s := range scenarios.All() {
+			if s.Name == d.CaughtBy && d.Name != "stale-read" {
+				all = append(all, item{name: "canary-" + d.Name, scenario: defect(s, d.Name), runs: 10, need: 9, want: checkers.Violation, broken: []string{"linearizable"}})
+			}
+		}
+	}
+	return all
+}
+
+// done is what is kept of a finished run.
+type done struct {
+	Code       string           `json:"code"`
+	Seed       uint64           `json:"seed"`
+	Verdict    checkers.Verdict `json:"verdict"`
+	Operations int              `json:"operations"`
+	Bit        []string         `json:"bit"`
+	Summary    string           `json:"summary"`
+	Report     string           `json:"report"`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	only := os.Args[1:]
+	var known []string
+	ok, matched := true, false
+	for _, it := range items() {
+		known = append(known, it.name)
+		if len(only) > 0 && !contains(only, it.name) {
+			continue
+		}
+		matched = true
+		holds, err := it.soak(ctx)
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "soak: %s: %v\n", it.name, err)
+			os.Exit(3)
+		}
+		ok = ok && holds
+	}
+	if !matched {
+		fmt.Fprintf(os.Stderr, "soak: there is no item %s; there are %s\n", strings.Join(only, " "), strings.Join(known, ", "))
+		os.Exit(64)
+	}
+	if !ok {
+		os.Exit(1)
+	}
+}
+
+func contains(list []string, one string) bool {
+	for _, s := range list {
+		if s == one {
+			return true
+		}
+	}
+	return false
+}
+
+// soak runs what is still missing of an item and prints its line.
+func (it item) soak(ctx context.Context) (holds bool, err error) {
+	if it.test != nil {
+		return it.soakTest(ctx)
+	}
+	path := filepath.Join("results", "soak", it.name+".jsonl")
+	code, err := codeHash()
+	if err != nil {
+		return false, err
+	}
+	finished, err := load(path, code)
+	if err != nil {
+		return false, err
+	}
+	for seed := uint64(len(finished) + 1); len(finished) < it.runs; seed++ {
+		run, dir, err := harness.Run(ctx, it.scenario, harness.Options{Seed: &seed, Interrupt: ctx.Done()})
+		if err != nil {
+			return false, err
+		}
+		if ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+		d := done{Code: code, Seed: seed, Verdict: it.verdict(run), Operations: run.Counted().Total(),
+			Bit: bitKinds(run), Summary: run.Summary, Report: dir.Path(results.ReportFile)}
+		if now, err := codeHash(); err != nil || now != code {
+			return false, errors.Join(err, errors.New("the code was changed while it was measured: begin again"))
+		}
+		if err := save(path, d); err != nil {
+			return false, err
+		}
+		finished = append(finished, d)
+		fmt.Fprintf(os.Stderr, "  %s %d/%d seed %d: %s, %d operations  %s\n", it.name, len(finished), it.runs, seed, d.Verdict, d.Operations, unexpected(d, it.want))
+	}
+	return it.line(finished), nil
+}
+
+// soakTest runs a test and prints its line, with what the test says of its size.
+func (it item) soakTest(ctx context.Context) (holds bool, err error) {
+	command := exec.CommandContext(ctx, "go", append([]string{"test", "-v", "-count=1", "-timeout", "60m"}, it.test...)...)
+	command.Env = append(os.Environ(), it.env...)
+	out, err := command.CombinedOutput()
+	passed, failed := strings.Count(string(out), "--- PASS"), strings.Count(string(out), "--- FAIL")+strings.Count(string(out), "--- SKIP")
+	word := "holds"
+	if err != nil || failed > 0 || passed == 0 {
+		word = "FAILS"
+		os.Stderr.Write(out)
+	}
+	var said []string
+	for line := range strings.Lines(string(out)) {
+		if at := strings.Index(line, "histories"); at >= 0 {
+			said = append(said, strings.TrimSpace(line))
+		}
+	}
+	fmt.Printf("%-6s %-24s %d tests passed, %d failed or skipped  %s\n", word, it.name, passed, failed, strings.Join(said, "; "))
+	return word == "holds", ctx.Err()
+}
+
+// verdict is the run's; a violation counts only where it is of what must break.
+func (it item) verdict(run results.Run) checkers.Verdict {
+	for _, name := range it.broken {
+		for _, result := range run.Results {
+			if result.Checker == name && result.Verdict != checkers.Violation {
+				return result.Verdict
+			}
+		}
+	}
+	return run.Verdict
+}
+
+func unexpected(d done, want checkers.Verdict) string {
+	if d.Verdict == want {
+		return ""
+	}
+	return d.Summary + " " + d.Report
+}
+
+// bitKinds are the kinds of fault that bit, by the first words of their texts.
+func bitKinds(run results.Run) []string {
+	seen := map[string]bool{}
+	for _, f := range run.Faults {
+		if f.Bit {
+			seen[kindOf(f.Text)] = true
+		}
+	}
+	kinds := make([]string, 0, len(seen))
+	for kind := range seen {
+		kinds = append(kinds, kind)
+	}
+	sort.Strings(kinds)
+	return kinds
+}
+
+var faultKinds = []string{"black hole", "one way", "reset", "hold", "latency", "kill", "stop", "pause"}
+
+func kindOf(text string) string {
+	for _, kind := range faultKinds {
+		if strings.HasPrefix(text, kind) {
+			return kind
+		}
+	}
+	return text
+}
+
+// line prints the item's line.
+func (it item) line(finished []done) (holds bool) {
+	hits, fewest := 0, 0
+	bit := map[string]int{}
+	for i, d := range finished {
+		if d.Verdict == it.want {
+			hits++
+		}
+		if i == 0 || d.Operations < fewest {
+			fewest = d.Operations
+		}
+		for _, kind := range d.Bit {
+			bit[kind]++
+		}
+	}
+	holds = hits >= it.need && fewest >= it.minOps
+	text := fmt.Sprintf("%s %d of %d (needed %d), at least %d operations a run", it.want, hits, len(finished), it.need, fewest)
+	if it.everyFault {
+		var parts []string
+		for _, kind := range faultKinds {
+			parts = append(parts, fmt.Sprintf("%s %d", kind, bit[kind]))
+			holds = holds && bit[kind] > 0
+		}
+		text += "; runs in which a fault bit: " + strings.Join(parts, ", ")
+	}
+	word := "holds"
+	if !holds {
+		word = "FAILS"
+	}
+	fmt.Printf("%-6s %-24s %s\n", word, it.name, text)
+	return holds
+}
+
+// codeHash identifies the code as it is in the working tree: a change of the
+// documentation does not make a finished run worthless.
+func codeHash() (string, error) {
+	list := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "*.go", "*.tmpl", "go.mod", "go.sum", ":!*_test.go", ":!cmd/soak")
+	names, err := list.Output()
+	if err != nil {
+		return "", fmt.Errorf("list the code with git: %w", err)
+	}
+	hash := sha256.New()
+	for _, name := range strings.Split(strings.TrimSuffix(string(names), "\x00"), "\x00") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(hash, "%s %d\n", name, len(text))
+		hash.Write(text)
+	}
+	return hex.EncodeToString(hash.Sum(nil))[:12], nil
+}
+
+func load(path, code string) ([]done, error) {
+	file, err := os.Open(path)
+	if os.IsNotExist(err) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	var list []done
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		var d done
+		if json.Unmarshal(lines.Bytes(), &d) == nil && d.Code == code {
+			list = append(list, d)
+		}
+	}
+	return list, lines.Err()
+}
+
+func save(path string, d done) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(d)
+	if err == nil {
+		_, err = file.Write(append(text, '\n'))
+	}
+	if e := file.Close(); err == nil {
+		err = e
+	}
+	return err
+}

@@ -1,0 +1,200 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seatrial/seatrial/harness/cluster"
+	"github.com/seatrial/seatrial/harness/fault"
+	"github.com/seatrial/seatrial/harness/history"
+	"github.com/seatrial/seatrial/harness/link"
+	"github.com/seatrial/seatrial/workloads"
+)
+
+// clients drives a workload: one goroutine a slot, each a sequence of processes.
+type clients struct {
+	scenario Scenario
+	seed     uint64
+	cluster  cluster.Cluster
+	load     workloads.Load
+	record   *history.Recorder
+	// nextProcess numbers processes; a process whose operation ended unknown is
+	// retired, because that operation may still take effect.
+	nextProcess atomic.Int32
+}
+
+func newClients(s Scenario, seed uint64, c cluster.Cluster, record *history.Recorder) *clients {
+	return &clients{scenario: s, seed: seed, cluster: c, load: s.Workload.Begin(s.System), record: record}
+}
+
+// slot is a client's place: its node, its random stream, its process now.
+type slot struct {
+	*clients
+	number  int
+	node    string
+	draw    *rand.Rand
+	process int32
+	client  workloads.Client
+}
+
+// Run works until the context ends and returns when every client has stopped.
+func (c *clients) Run(ctx context.Context) {
+	var all sync.WaitGroup
+	for number := range c.scenario.Clients {
+		all.Go(func() {
+			s := c.newSlot(number, fault.Stream(c.seed, "client "+strconv.Itoa(number)))
+			defer s.close()
+			s.work(ctx)
+		})
+	}
+	all.Wait()
+}
+
+func (c *clients) newSlot(number int, draw *rand.Rand) *slot {
+	nodes := c.scenario.System.NodeNames()
+	return &slot{clients: c, number: number, node: nodes[number%len(nodes)], draw: draw}
+}
+
+// afterFailure is the pause after an operation that failed at once, so a node
+// that is down is not asked in a tight loop.
+const afterFailure = 20 * time.Millisecond
+
+// work draws operations at the slot's share of the rate. A slot that fell behind
+// does not catch up: it is a closed loop with a ceiling.
+func (s *slot) work(ctx context.Context) {
+	period := time.Duration(s.scenario.Clients) * time.Second / time.Duration(s.scenario.Rate)
+	next := time.Now().Add(time.Duration(s.draw.Int64N(int64(period) + 1)))
+	for wait(ctx, time.Until(next)) {
+		next = time.Now().Add(period/2 + time.Duration(s.draw.Int64N(int64(period)+1)))
+		if !s.open(ctx) {
+			continue
+		}
+		if outcome := s.do(ctx, s.client.Next(s.draw)); outcome != history.OK {
+			next = next.Add(afterFailure)
+		}
+	}
+}
+
+// open makes sure that the slot has a client; false means that there is none yet.
+func (s *slot) open(ctx context.Context) bool {
+	if s.client != nil {
+		return true
+	}
+	s.process = s.nextProcess.Add(1) - 1
+	session := link.Session{
+		Process: int(s.process), Slot: s.number, Group: link.Clients, Node: s.node,
+		Timeout: s.scenario.OperationTimeout, Dialer: s.cluster.Dialer(),
+	}
+	attempt, cancel := context.WithTimeout(ctx, s.scenario.OperationTimeout)
+	defer cancel()
+	client, err := s.load.Open(attempt, session)
+	if err != nil {
+		wait(ctx, afterFailure)
+		return false
+	}
+	s.client = client
+	s.record.Session(history.Session{Process: s.process, Slot: int32(s.number), Group: string(session.Group), Node: s.node})
+	return true
+}
+
+// do records an operation, carries it out and records how it ended. It is not
+// cut short when the load ends: an answer that is under way is worth having.
+func (s *slot) do(ctx context.Context, op workloads.Operation) history.Outcome {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.scenario.OperationTimeout)
+	defer cancel()
+	s.record.Invoke(s.process, op.Kind, op.Key, op.Value, op.Expect)
+	answer, err := s.client.Do(ctx, op)
+	outcome := history.OK
+	var garbage workloads.Garbage
+	switch {
+	case errors.As(err, &garbage):
+		// It was answered, and no judge may miss with what.
+		answer = workloads.Answer{Result: s.record.Intern(garbage.Text), Mismatch: op.Kind == history.CAS}
+	case workloads.IsNotDone(err):
+		outcome = history.Fail
+	case err != nil:
+		outcome = history.Info
+	}
+	if outcome != history.OK {
+		answer = workloads.Answer{Result: history.None}
+	}
+	s.record.Complete(s.process, op.Kind, outcome, answer.Result, answer.Mismatch)
+	if outcome == history.Info {
+		s.close() // its successor is a new process
+	}
+	return outcome
+}
+
+func (s *slot) close() {
+	if s.client != nil {
+		// The operation's own error was recorded; that its connection then fails
+		// to close says nothing more.
+		_ = s.client.Close()
+		s.client = nil
+	}
+}
+
+// FinalReads reads everything that was in use once more, spread over the nodes. A
+// read that fails is tried again on another node until the context ends; it
+// returns what could not be read by then.
+func (c *clients) FinalReads(ctx context.Context) (missed []string) {
+	keys := c.load.FinalReads()
+	nodes := c.scenario.System.NodeNames()
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for n := range nodes {
+		all.Go(func() {
+			// Slots beyond the clients' own: final readers are clients of their own.
+			reader := c.newSlot(c.scenario.Clients+n, nil)
+			defer reader.close()
+			for i := n; i < len(keys); i += len(nodes) {
+				if !reader.finalRead(ctx, keys[i], nodes) {
+					mu.Lock()
+					missed = append(missed, keys[i])
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	all.Wait()
+	return missed
+}
+
+func (s *slot) finalRead(ctx context.Context, key string, nodes []string) bool {
+	for try := 0; ctx.Err() == nil; try++ {
+		if try > 0 {
+			wait(ctx, 5*afterFailure)
+		}
+		if s.open(ctx) && s.do(ctx, s.client.FinalRead(key)) == history.OK {
+			return true
+		}
+		s.close()
+		s.node = nodes[(s.number+try+1)%len(nodes)]
+	}
+	return false
+}
+
+// wait waits for a time; false means that the context ended.
+func wait(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func missedNote(missed []string) string {
+	return fmt.Sprintf("%d final reads did not succeed, the first of %s", len(missed), missed[0])
+}

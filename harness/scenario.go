@@ -1,0 +1,237 @@
+package harness
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/seatrial/seatrial/checkers"
+	"github.com/seatrial/seatrial/harness/cluster"
+	"github.com/seatrial/seatrial/harness/cluster/pod"
+	"github.com/seatrial/seatrial/harness/cluster/process"
+	"github.com/seatrial/seatrial/harness/fault"
+	"github.com/seatrial/seatrial/harness/named"
+	"github.com/seatrial/seatrial/workloads"
+)
+
+// Version is the version of seatrial.
+const Version = "0.1.0"
+
+// Scenario is a test of a stateful system, as data.
+type Scenario struct {
+	// Name is system/family/variant, for instance "etcd/register/mixed".
+	Name string
+	// About is one line: what must hold.
+	About    string
+	System   cluster.System
+	Workload workloads.Workload
+	// Clients is how many work at a time. Default 10.
+	Clients int
+	// Rate bounds the operations per second of all clients together. Default 800.
+	Rate int
+	// Duration is how long clients work and faults come. Default 20 s.
+	Duration time.Duration
+	// OperationTimeout bounds one operation. Default 1 s.
+	OperationTimeout time.Duration
+	Faults           fault.Schedule
+	// Check is asked beside what every run is asked: recovery, nodes that stay up,
+	// enough load, faults that bit, a whole recording.
+	Check checkers.All
+	// RecoverWithin is how long the cluster may take to serve again after
+	// everything was healed, before that is a violation. Default 30 s.
+	RecoverWithin time.Duration
+	// Runtime is "pod" or "process". Default: process where the system has it.
+	Runtime string
+}
+
+// UsageError is a mistake in what was asked for: commands exit with 64.
+type UsageError struct{ Err error }
+
+func (e UsageError) Error() string { return e.Err.Error() }
+func (e UsageError) Unwrap() error { return e.Err }
+
+func init() {
+	named.Register(workloads.Registers{},
+		checkers.Linearizable{}, checkers.LoadFloor{}, checkers.RecoversWithin{}, checkers.FaultsBit{},
+		checkers.FreshWithin{}, checkers.StaysUp{}, checkers.Complete{})
+}
+
+func (s Scenario) withDefaults() Scenario {
+	setDefault(&s.Clients, 10)
+	setDefault(&s.Rate, 800)
+	setDefault(&s.Duration, 20*time.Second)
+	setDefault(&s.OperationTimeout, time.Second)
+	setDefault(&s.RecoverWithin, 30*time.Second)
+	for _, c := range s.Check { // a check must not be answered before its limit
+		if recovers, ok := c.(checkers.RecoversWithin); ok {
+			s.RecoverWithin = max(s.RecoverWithin, recovers.Limit)
+		}
+	}
+	if s.Runtime == "" {
+		s.Runtime = "pod"
+		if _, ok := s.System.(cluster.ProcessSystem); ok {
+			s.Runtime = "process"
+		}
+	}
+	return s
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Validate says what is wrong with the scenario, before anything starts.
+func (s Scenario) Validate() error {
+	if err := s.validate(); err != nil {
+		return UsageError{fmt.Errorf("scenario %s: %w", s.Name, err)}
+	}
+	return nil
+}
+
+func (s Scenario) validate() error {
+	if s.Name == "" {
+		return errors.New("it has no Name: call it system/family/variant")
+	}
+	if s.System == nil || s.Workload == nil {
+		return errors.New("it needs a System and a Workload")
+	}
+	s = s.withDefaults()
+	switch {
+	case s.Clients < 1 || s.Rate < 1:
+		return fmt.Errorf("field Clients is %d and Rate %d: both must be at least 1", s.Clients, s.Rate)
+	case s.Duration < 0 || s.OperationTimeout < 0 || s.RecoverWithin < 0:
+		return errors.New("fields Duration, OperationTimeout and RecoverWithin can't be below zero")
+	}
+	if err := s.System.Validate(); err != nil {
+		return err
+	}
+	if _, err := s.runtime(); err != nil {
+		return err
+	}
+	if err := s.Workload.Validate(s.System); err != nil {
+		return err
+	}
+	for i, c := range s.Check {
+		if c == nil {
+			return fmt.Errorf("field Check[%d] is nil", i)
+		}
+	}
+	return fault.Check(s.Faults, s.System)
+}
+
+// runtime is what runs the scenario's system.
+func (s Scenario) runtime() (cluster.Runtime, error) {
+	switch s.Runtime {
+	case "pod":
+		if _, ok := s.System.(cluster.PodSystem); ok {
+			return pod.Runtime{}, nil
+		}
+	case "process":
+		if _, ok := s.System.(cluster.ProcessSystem); ok {
+			return process.Runtime{}, nil
+		}
+	default:
+		return nil, fmt.Errorf("runtime %q is none of pod, process", s.Runtime)
+	}
+	return nil, fmt.Errorf("%s does not run on the %s runtime", s.System.SystemName(), s.Runtime)
+}
+
+// checks are the scenario's own and those of every run.
+func (s Scenario) checks() checkers.All {
+	all := append(checkers.All{}, s.Check...)
+	recovers := false
+	for _, c := range all {
+		_, is := c.(checkers.RecoversWithin)
+		recovers = recovers || is
+	}
+	if !recovers {
+		all = append(all, checkers.RecoversWithin{Limit: s.RecoverWithin})
+	}
+	return append(all, checkers.StaysUp{}, checkers.LoadFloor{}, checkers.FaultsBit{}, checkers.Complete{})
+}
+
+// options are the system's parameters beside its version, for headers and reports.
+func (s Scenario) options() map[string]string {
+	text, err := json.Marshal(s.System)
+	var fields map[string]any
+	if err != nil || json.Unmarshal(text, &fields) != nil {
+		return nil
+	}
+	options := map[string]string{}
+	for name, value := range fields {
+		switch value {
+		case nil, "", false, float64(0):
+			continue
+		}
+		if name = strings.ToLower(name); name != "version" && name != "nodes" {
+			options[name] = fmt.Sprint(value)
+		}
+	}
+	return options
+}
+
+// Plan is a scenario with everything that its seed decides.
+type Plan struct {
+	Harness  string
+	Seed     uint64
+	Scenario Scenario
+	Steps    []fault.Step
+}
+
+// NewPlan validates the scenario and draws its steps.
+func NewPlan(s Scenario, seed uint64) (Plan, error) {
+	if err := s.Validate(); err != nil {
+		return Plan{}, err
+	}
+	s = s.withDefaults()
+	steps := fault.Plan(s.Faults, seed, s.System.NodeNames(), s.Duration)
+	if never := fault.Never(s.Faults, steps); len(never) > 0 {
+		return Plan{}, UsageError{fmt.Errorf("scenario %s: within its %v these faults never come: %s: a run would prove nothing", s.Name, s.Duration, strings.Join(never, ", "))}
+	}
+	return Plan{Harness: Version, Seed: seed, Scenario: s, Steps: steps}, nil
+}
+
+// PlanChecks reads the checks of a saved plan: those that the run was asked. One
+// that is code of the program that ran it can't be asked elsewhere: its place is
+// taken by a checker that says so, inconclusively.
+func PlanChecks(plan []byte) (checkers.All, error) {
+	var saved struct {
+		Scenario struct {
+			Check         []json.RawMessage
+			RecoverWithin string
+		}
+	}
+	if err := json.Unmarshal(plan, &saved); err != nil {
+		return nil, fmt.Errorf("the plan is damaged: %w", err)
+	}
+	var s Scenario
+	for _, text := range saved.Scenario.Check {
+		var one checkers.Checker
+		if err := named.Unmarshal(text, &one); err != nil {
+			one = notHere{err}
+		}
+		s.Check = append(s.Check, one)
+	}
+	if within := saved.Scenario.RecoverWithin; within != "" {
+		limit, err := time.ParseDuration(within)
+		if err != nil {
+			return nil, fmt.Errorf("the plan's RecoverWithin: %w", err)
+		}
+		s.RecoverWithin = limit
+	}
+	return s.checks(), nil
+}
+
+// notHere stands for a check that this program does not have.
+type notHere struct{ err error }
+
+func (n notHere) Check(context.Context, checkers.Evidence, checkers.Budget) checkers.Result {
+	return checkers.Result{Checker: "unknown-here", Verdict: checkers.Inconclusive,
+		Summary: fmt.Sprintf("a check of the plan can't be asked by this program: %v", n.err)}
+}

@@ -1,0 +1,92 @@
+package scenarios_test
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seatrial/seatrial/docker/canary"
+	"github.com/seatrial/seatrial/docker/etcd"
+	"github.com/seatrial/seatrial/harness"
+	"github.com/seatrial/seatrial/harness/cluster"
+	"github.com/seatrial/seatrial/harness/cluster/pod"
+	"github.com/seatrial/seatrial/scenarios"
+)
+
+// The scenarios hold on the systems as people run them.
+
+func TestCanaryMixed(t *testing.T)       { harness.Test(t, scenarios.CanaryMixed) }
+func TestCanaryMinorityCut(t *testing.T) { harness.Test(t, scenarios.CanaryMinorityCut) }
+func TestEtcdMixed(t *testing.T)         { harness.Test(t, scenarios.EtcdMixed) }
+func TestEtcdMinorityCut(t *testing.T)   { harness.Test(t, scenarios.EtcdMinorityCut) }
+
+func TestEtcdMixedNextVersion(t *testing.T) {
+	s := scenarios.EtcdMixed
+	s.System = etcd.Cluster{Nodes: 3, Version: "3.6.16"}
+	harness.Test(t, s)
+}
+
+func TestCanaryMixedInPods(t *testing.T) {
+	s := scenarios.CanaryMixed
+	s.Runtime = "pod"
+	harness.Test(t, s)
+}
+
+// A cut is a cut: what is known to break under it does.
+
+func TestEtcdSerializableReadsAreStale(t *testing.T) {
+	harness.TestFinds(t, scenarios.EtcdSerializable, "linearizable", "fresh")
+}
+
+// Every defect of the canary store is caught by the scenario made for it.
+func TestCanaryDefectsAreCaught(t *testing.T) {
+	defects := canary.Cluster{}.Defects()
+	require.NotEmpty(t, defects)
+	for _, defect := range defects {
+		t.Run(defect.Name, func(t *testing.T) {
+			for _, s := range scenarios.All() {
+				if s.Name == defect.CaughtBy {
+					s.System = canary.Cluster{Nodes: 3}.WithDefect(defect.Name)
+					harness.TestFinds(t, s, "linearizable")
+					return
+				}
+			}
+			t.Fatalf("no scenario %q catches %q", defect.CaughtBy, defect.Name)
+		})
+	}
+}
+
+func TestScenariosAreValidAndNamedOnce(t *testing.T) {
+	seen := map[string]bool{}
+	for _, s := range scenarios.All() {
+		require.NoError(t, s.Validate())
+		require.NotEmpty(t, s.About, s.Name)
+		require.False(t, seen[s.Name], "two scenarios are called %s", s.Name)
+		seen[s.Name] = true
+	}
+}
+
+// TestImagesBuild builds every image that the scenarios use, so a first test
+// does not wait for it.
+func TestImagesBuild(t *testing.T) {
+	if err := (pod.Runtime{}).Available(t.Context()); err != nil {
+		if os.Getenv("SEATRIAL_REQUIRE_DOCKER") == "1" {
+			t.Fatalf("error: %v", err)
+		}
+		t.Skipf("skipped: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
+	defer cancel()
+	systems := []cluster.PodSystem{canary.Cluster{}}
+	for _, version := range (etcd.Cluster{}).Versions() {
+		systems = append(systems, etcd.Cluster{Version: version})
+	}
+	for _, system := range systems {
+		tag, err := pod.Runtime{}.Prepare(ctx, system, func(line string) { t.Log(line) })
+		require.NoError(t, err)
+		t.Logf("%s %s: %s", system.SystemName(), system.SystemVersion(), tag)
+	}
+}
