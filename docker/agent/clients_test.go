@@ -137,24 +137,6 @@ func TestClientLinkDropAndHoldAreSilentUntilUndone(t *testing.T) {
 	}
 }
 
-func TestClientLinkRefused(t *testing.T) {
-	w := newWorld(t, 1)
-	w.configure(t, false)
-	n1 := w.nodes[0]
-	l := n1.listen(t, n1.v4, clientPort)
-	client, served := session(t, n1, l)
-	undo := w.apply(t, "no", link.Effect{Action: link.Refuse}, asking, answering)
-	_, err := client.Read(make([]byte, 1))
-	require.ErrorIs(t, err, syscall.ECONNRESET)
-	_, err = served.Read(make([]byte, 1))
-	require.ErrorIs(t, err, syscall.ECONNRESET)
-	_, err = n1.agent.Connect(t.Context(), link.Clients, "n1:6000")
-	require.ErrorIs(t, err, syscall.ECONNREFUSED)
-	require.NotZero(t, w.count(t, "no").Packets)
-	undo()
-	session(t, n1, l)
-}
-
 func TestBytesAreNotLostBetweenAnswerAndTarget(t *testing.T) {
 	w := newWorld(t, 1)
 	w.configure(t, false)

@@ -41,22 +41,49 @@
 //     In prerouting a reject is newer than Linux 5.9; in input it has always been
 //     possible. UDP is answered with port unreachable. ICMP passes, as it does to
 //     a host whose ports are closed.
-//   - A reject bites when a packet is sent. An idle connection stays until then.
+//   - A reject bites when a packet is sent, and a connection that is idle would
+//     stay until then. So where both flows of a link are refused, its connections
+//     are also aborted at once (SOCK_DESTROY), before the rules are laid and after.
 //
-// Refusing only A>B tells A alone: B's SYN reaches A, and A's answer is refused.
-// A host that is not there refuses both flows.
+// # Refusing one flow only
+//
+// Refusing A>B answers every packet that A sends to B, acknowledgements too, and
+// tells A. What each end sees, on a direct and on a redirected link alike:
+//
+//	what happens           A sees                           B sees
+//	A sends                reset, at once                   nothing, until it sends: then A's
+//	                                                        kernel, whose socket is gone, resets it
+//	B sends                the bytes, then a reset: its     reset, when it sends again what was
+//	                       acknowledgement was refused      not acknowledged (0.2 s)
+//	A connects             refused                          nothing
+//	B connects             nothing: its kernel's answer     a timeout: its SYN arrives, and the
+//	                       to B's SYN is refused            answer does not
+//	A sends a datagram     refused                          nothing
+//	B sends a datagram     the datagram                     nothing
+//	nobody sends           nothing                          nothing
+//
+// So it is no quiet fault: a connection ends at both ends as soon as either sends,
+// but new connections are refused at one end and time out at the other. A host that
+// is not there refuses both flows.
 //
 // # Streams
 //
-// HoldBack and Delay between nodes, and every effect between a client group and
-// a node, are switched in the gates of package link/stream. Between nodes they
+// HoldBack, Delay, Throttle, SlowClose and Slice between nodes, and every effect
+// between a client group and a node, are switched in the gates of package
+// link/stream. Between nodes they
 // need redirects (Config.Streams), laid before the system starts: connection
 // tracking decides at the first packet. The relays listen on loopback, above the
 // ephemeral range; the agent's own sockets carry a mark that keeps them out of
 // the redirect.
 //
+// A connection runs through one relay, of the node that dialled it, so both of its
+// flows are shaped there and none of them twice. HoldBack and what shapes streams
+// leave datagrams alone.
+//
 // A client's connection always runs through gates, so that its link can be cut at
-// any time. That costs it about 15 µs a round trip over plain copying.
+// any time, and because both its halves end in the agent, Refuse of either flow
+// resets both at once and refuses new ones. While no effect is on it, it costs
+// what plain copying through another process does; see BenchmarkRoundTrip.
 //
 // # Alone
 //

@@ -30,7 +30,7 @@ func (a *agent) apply(id string, e link.Effect, flows []link.Flow) error {
 		if a.noPackets != nil {
 			return fmt.Errorf("effect %q: %w", id, a.noPackets)
 		}
-		if err := a.packets.apply(id, packetRules(*a.config, a.redirects, e.Action, inPackets)); err != nil {
+		if err := a.cut(id, e, inPackets); err != nil {
 			return fmt.Errorf("effect %q: %w", id, err)
 		}
 	}
@@ -45,6 +45,29 @@ func (a *agent) apply(id string, e link.Effect, flows []link.Flow) error {
 	}
 	a.past.forget(id)
 	a.effects[id] = applied{e, slices.Clone(flows)}
+	return nil
+}
+
+// cut lays the rules of an effect. Connections that it refuses are aborted before,
+// so that nobody writes into one that only the rules know to be dead, and after,
+// for those that were made meanwhile.
+func (a *agent) cut(id string, e link.Effect, flows []link.Flow) error {
+	refused := refusedPeers(*a.config, e, flows)
+	if len(refused) > 0 {
+		if err := abortConnections(refused); err != nil {
+			return err
+		}
+	}
+	if err := a.packets.apply(id, packetRules(*a.config, a.redirects, e.Action, flows)); err != nil {
+		return err
+	}
+	if len(refused) == 0 {
+		return nil
+	}
+	if err := abortConnections(refused); err != nil {
+		_, undoing := a.packets.undo(id)
+		return errors.Join(err, undoing)
+	}
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -234,70 +233,6 @@ func (w *world) node(name link.End) *node {
 func (n *node) ruleset(t testing.TB) string {
 	t.Helper()
 	return sh(t, "ip", "netns", "exec", n.ns, "nft", "-s", "list", "ruleset")
-}
-
-// What follows is the probe program: plain sockets in a node's namespace.
-
-// dial connects from the node with a deadline.
-func (n *node) dial(network string, to netip.Addr, port uint16, timeout time.Duration) (conn net.Conn, err error) {
-	inNamespace(n.ns, func() {
-		conn, err = net.DialTimeout(network, netip.AddrPortFrom(to, port).String(), timeout)
-	})
-	return conn, err
-}
-
-// listen takes one address of the node.
-func (n *node) listen(t testing.TB, address netip.Addr, port uint16) net.Listener {
-	t.Helper()
-	var l net.Listener
-	var err error
-	inNamespace(n.ns, func() { l, err = net.Listen("tcp", netip.AddrPortFrom(address, port).String()) })
-	require.NoError(t, err)
-	t.Cleanup(func() { l.Close() })
-	return l
-}
-
-// connect gives both ends of a connection from n to where somebody listens.
-func (n *node) connect(t testing.TB, l net.Listener) (near, far net.Conn) {
-	t.Helper()
-	address := netip.MustParseAddrPort(l.Addr().String())
-	near, err := n.dial("tcp", address.Addr(), address.Port(), within)
-	require.NoError(t, err)
-	require.NoError(t, l.(*net.TCPListener).SetDeadline(time.Now().Add(within)))
-	far, err = l.Accept()
-	require.NoError(t, err)
-	t.Cleanup(func() { near.Close(); far.Close() })
-	for _, c := range []net.Conn{near, far} {
-		require.NoError(t, c.SetDeadline(time.Now().Add(2*within)))
-	}
-	pass(t, near, far, "hello")
-	pass(t, far, near, "hello yourself")
-	return near, far
-}
-
-// pass sends a text through a connection.
-func pass(t testing.TB, from, to net.Conn, text string) {
-	t.Helper()
-	_, err := io.WriteString(from, text)
-	require.NoError(t, err)
-	receive(t, to, text)
-}
-
-func receive(t testing.TB, from net.Conn, text string) {
-	t.Helper()
-	got := make([]byte, len(text))
-	n, err := io.ReadFull(from, got)
-	require.NoError(t, err, "got %d of %d bytes", n, len(text))
-	require.Equal(t, text, string(got))
-}
-
-// silent asserts that nothing comes.
-func silent(t testing.TB, from net.Conn) {
-	t.Helper()
-	require.NoError(t, from.SetReadDeadline(time.Now().Add(soon)))
-	n, err := from.Read(make([]byte, 1))
-	require.ErrorIs(t, err, os.ErrDeadlineExceeded, "%d bytes came", n)
-	require.NoError(t, from.SetReadDeadline(time.Now().Add(2*within)))
 }
 
 // inNamespace runs a function with the sockets of a network namespace. The thread

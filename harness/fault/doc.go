@@ -37,6 +37,9 @@
 //	hold         toxiproxy gate behind a redirect   toxiproxy gate
 //	latency      toxiproxy gate behind a redirect   toxiproxy gate
 //	             (jitter is seeded on both)
+//	bandwidth    toxiproxy gate behind a redirect   toxiproxy gate
+//	slow close   toxiproxy gate behind a redirect   toxiproxy gate
+//	slice        toxiproxy gate behind a redirect   toxiproxy gate
 //	kill         SIGKILL by the engine              SIGKILL
 //	stop         SIGTERM, then SIGKILL              SIGTERM, then SIGKILL
 //	pause        freezer                            SIGSTOP

@@ -2,6 +2,7 @@ package fault
 
 import (
 	"context"
+	"strings"
 
 	"github.com/seatrial/seatrial/harness/cluster"
 	"github.com/seatrial/seatrial/harness/link"
@@ -39,10 +40,14 @@ type Act interface {
 
 // networkFault is a fault on flows. Its action is asked when a run is planned: a
 // plan that holds a stream action has its links redirected before the system starts.
-type networkFault interface{ action() link.Action }
+type networkFault interface {
+	At() Target
+	action() link.Action
+}
 
-// NeedsStreams reports whether the fault works on byte streams.
+// NeedsStreams reports whether the fault works on byte streams between nodes, so
+// that their links must go through a proxy; those of clients always do.
 func NeedsStreams(f Fault) bool {
 	n, ok := f.(networkFault)
-	return ok && n.action().Stream()
+	return ok && n.action().Stream() && !strings.HasPrefix(string(f.At()), groupPrefix)
 }

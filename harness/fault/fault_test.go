@@ -25,9 +25,11 @@ func nodes(count int) []string {
 	return names
 }
 
+func world(count int) fault.World { return fault.World{Nodes: nodes(count)} }
+
 func aim(t *testing.T, f fault.Fault, count int, seed uint64) fault.NetworkAct {
 	t.Helper()
-	act, err := f.Aim(t.Context(), fault.Aim{Nodes: nodes(count), Draw: rand.New(rand.NewPCG(seed, 1)),
+	act, err := f.Aim(t.Context(), fault.Aim{World: fault.World{Nodes: nodes(count)}, Draw: rand.New(rand.NewPCG(seed, 1)),
 		Leader: func(context.Context) (string, error) { return "n2", nil }})
 	require.NoError(t, err)
 	return act.(fault.NetworkAct)
@@ -83,8 +85,8 @@ func everySchedule() fault.Schedule {
 
 func TestAPlanStaysWithinItsTimeAndRepeats(t *testing.T) {
 	for seed := range uint64(50) {
-		steps := fault.Plan(everySchedule(), seed, nodes(3), 20*time.Second)
-		require.Equal(t, steps, fault.Plan(everySchedule(), seed, nodes(3), 20*time.Second))
+		steps := fault.Plan(everySchedule(), seed, world(3), 20*time.Second)
+		require.Equal(t, steps, fault.Plan(everySchedule(), seed, world(3), 20*time.Second))
 		for i, s := range steps {
 			require.Equal(t, i+1, s.Number)
 			require.GreaterOrEqual(t, s.At, time.Duration(0))
@@ -99,7 +101,7 @@ func TestAPlanStaysWithinItsTimeAndRepeats(t *testing.T) {
 func TestAMixDrawsEveryFaultInTurn(t *testing.T) {
 	mix := fault.Mix{Faults: []fault.Fault{fault.Kill{Target: fault.Random}, fault.Pause{Target: fault.Random}, fault.Stop{Target: fault.Random}}}
 	for seed := range uint64(50) {
-		steps := fault.Plan(mix, seed, nodes(3), 30*time.Second)
+		steps := fault.Plan(mix, seed, world(3), 30*time.Second)
 		require.Greater(t, len(steps), 6)
 		for round := 0; round+3 <= len(steps); round += 3 {
 			kinds := map[string]bool{}
@@ -135,7 +137,7 @@ func TestOnlyStreamFaultsNeedRedirects(t *testing.T) {
 		fault.Kill{Target: fault.Random}: false, fault.Hold{Target: fault.Random}: true,
 		fault.Latency{Target: fault.Random, Latency: time.Second}: true,
 	} {
-		steps := fault.Plan(fault.For{Duration: time.Second, Fault: f}, 1, nodes(3), time.Minute)
+		steps := fault.Plan(fault.For{Duration: time.Second, Fault: f}, 1, world(3), time.Minute)
 		require.Equal(t, want, fault.PlanNeedsStreams(steps), f.FaultName())
 	}
 }
@@ -172,15 +174,15 @@ func TestMistakesInASchedulesAreSaidBeforeARun(t *testing.T) {
 		"nothing to do":                       {fault.Together{nil}, 3},
 		"faults that last between -1ns and 0": {fault.Mix{Faults: []fault.Fault{hold}, ForMin: -1, ForMax: -1, QuietMax: 1}, 3},
 	} {
-		err := fault.Check(c.schedule, bare{count: c.nodes})
+		err := fault.Check(c.schedule, bare{count: c.nodes}, world(c.nodes))
 		if strings.HasPrefix(says, "faults that last") {
 			require.ErrorContains(t, err, "make no sense")
 			continue
 		}
 		require.ErrorContains(t, err, says)
 	}
-	require.NoError(t, fault.Check(fault.For{Duration: 1, Fault: hold}, bare{count: 3}))
-	require.NoError(t, fault.Check(nil, bare{count: 3}))
+	require.NoError(t, fault.Check(fault.For{Duration: 1, Fault: hold}, bare{count: 3}, world(3)))
+	require.NoError(t, fault.Check(nil, bare{count: 3}, world(3)))
 }
 
 // Streams of one seed are independent by name: adding a client moves no fault.

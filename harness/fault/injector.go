@@ -25,6 +25,7 @@ const (
 // Injector carries out a plan on a running cluster and records what it does.
 type Injector struct {
 	cluster cluster.Cluster
+	world   World
 	leader  func(context.Context) (string, error)
 	record  func(history.FaultEvent)
 	journal *Journal
@@ -46,8 +47,8 @@ type injection struct {
 
 // NewInjector makes an injector. leader asks the cluster who leads; record
 // stamps an event and adds it to the history.
-func NewInjector(c cluster.Cluster, leader func(context.Context) (string, error), record func(history.FaultEvent), journal *Journal) *Injector {
-	return &Injector{cluster: c, leader: leader, record: record, journal: journal,
+func NewInjector(c cluster.Cluster, w World, leader func(context.Context) (string, error), record func(history.FaultEvent), journal *Journal) *Injector {
+	return &Injector{cluster: c, world: w, leader: leader, record: record, journal: journal,
 		inForce: map[string]*injection{}}
 }
 
@@ -159,8 +160,8 @@ func (in *Injector) Inject(ctx context.Context, f Fault) (heal func(context.Cont
 	in.sequence++
 	step := Step{Number: 1000 + in.sequence, Fault: f, Draw: uint64(in.sequence)}
 	in.mu.Unlock()
-	step.Text = step.describe(in.cluster.System().NodeNames())
-	if err := f.At().validate(in.cluster.System().NodeNames()); err != nil {
+	step.Text = step.describe(in.world)
+	if err := f.At().validate(in.world); err != nil {
 		return nil, err
 	}
 	in.record(history.FaultEvent{Step: step.Number, Phase: "planned", Fault: step.Text, Detail: "named"})
@@ -181,7 +182,7 @@ func (in *Injector) inject(ctx context.Context, step Step) (*injection, error) {
 	}
 	aiming, cancel := context.WithTimeout(ctx, injectTimeout)
 	defer cancel()
-	act, err := step.Fault.Aim(aiming, step.aim(system.NodeNames(), in.leader))
+	act, err := step.Fault.Aim(aiming, step.aim(in.world, in.leader))
 	if err != nil {
 		return nil, fmt.Errorf("aim: %w", err)
 	}

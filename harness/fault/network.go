@@ -16,11 +16,13 @@ import (
 // established connections too. Nobody is told.
 type BlackHole struct{ Target Target }
 
-// OneWay swallows every packet that the target sends to the other nodes, or with
-// Inbound every packet that they send to it.
+// OneWay cuts only what the target sends to the other nodes, or with Inbound only
+// what they send to it. Action is link.Drop (the default), link.Refuse or
+// link.HoldBack.
 type OneWay struct {
 	Target  Target
 	Inbound bool
+	Action  link.Action `json:",omitempty"`
 }
 
 // Reset answers every packet between the target and the other nodes with a
@@ -70,16 +72,27 @@ func (f Hold) At() Target { return f.Target }
 func (f Latency) At() Target { return f.Target }
 
 func (BlackHole) action() link.Action { return link.Drop }
-func (OneWay) action() link.Action    { return link.Drop }
-func (Reset) action() link.Action     { return link.Refuse }
-func (Hold) action() link.Action      { return link.HoldBack }
-func (Latency) action() link.Action   { return link.Delay }
+func (f OneWay) action() link.Action {
+	if f.Action == "" {
+		return link.Drop
+	}
+	return f.Action
+}
+func (Reset) action() link.Action   { return link.Refuse }
+func (Hold) action() link.Action    { return link.HoldBack }
+func (Latency) action() link.Action { return link.Delay }
 
 // Applies needs a second node.
 func (f BlackHole) Applies(s cluster.System, n cluster.Network) error { return cutApplies(f, s, n) }
 
-// Applies needs a second node.
-func (f OneWay) Applies(s cluster.System, n cluster.Network) error { return cutApplies(f, s, n) }
+// Applies needs a second node, and an action that has a direction.
+func (f OneWay) Applies(s cluster.System, n cluster.Network) error {
+	switch f.action() {
+	case link.Drop, link.Refuse, link.HoldBack:
+		return cutApplies(f, s, n)
+	}
+	return fmt.Errorf("one way: the action %q is none of drop, refuse, hold", f.Action)
+}
 
 // Applies needs a second node.
 func (f Reset) Applies(s cluster.System, n cluster.Network) error { return cutApplies(f, s, n) }
@@ -96,6 +109,9 @@ func (f Latency) Applies(s cluster.System, n cluster.Network) error {
 }
 
 func cutApplies(f networkFault, s cluster.System, n cluster.Network) error {
+	if strings.HasPrefix(string(f.At()), groupPrefix) {
+		return nil // a client's link always runs through a gate, which knows every action
+	}
 	if len(s.NodeNames()) < 2 {
 		return fmt.Errorf("%s has one node, so there is no link between nodes to cut", s.SystemName())
 	}
@@ -112,23 +128,16 @@ func (f BlackHole) Aim(ctx context.Context, aim Aim) (Act, error) {
 
 // Aim cuts one direction.
 func (f OneWay) Aim(ctx context.Context, aim Aim) (Act, error) {
-	nodes, err := f.Target.pick(ctx, aim)
+	c, err := f.Target.cut(ctx, aim)
 	if err != nil {
 		return nil, err
 	}
-	rest := others(aim.Nodes, nodes)
-	cut := NetworkAct{Effect: link.Effect{Action: link.Drop}, Targets: nodes}
-	from, to := nodes, rest
+	arrow, word := " > ", map[link.Action]string{link.Drop: "swallowed", link.Refuse: "refused", link.HoldBack: "held"}[f.action()]
 	if f.Inbound {
-		from, to = rest, nodes
+		arrow = " < "
 	}
-	for _, a := range from {
-		for _, b := range to {
-			cut.Flows = append(cut.Flows, link.Flow{From: link.End(a), To: link.End(b)})
-		}
-	}
-	cut.Label = fmt.Sprintf("one way %s > %s swallowed", strings.Join(from, " "), strings.Join(to, " "))
-	return cut, nil
+	return NetworkAct{Effect: link.Effect{Action: f.action()}, Targets: c.on, Flows: c.oneWay(f.Inbound),
+		Label: fmt.Sprintf("one way %s %s", c.text(arrow), word)}, nil
 }
 
 // Aim resets the links from the target to every other node.
@@ -148,23 +157,11 @@ func (f Latency) Aim(ctx context.Context, aim Aim) (Act, error) {
 }
 
 func aimCut(ctx context.Context, aim Aim, target Target, word string, effect link.Effect) (Act, error) {
-	nodes, err := target.pick(ctx, aim)
+	c, err := target.cut(ctx, aim)
 	if err != nil {
 		return nil, err
 	}
-	rest := others(aim.Nodes, nodes)
-	return NetworkAct{
-		Effect: effect, Targets: nodes, Flows: link.Between(ends(nodes), ends(rest)),
-		Label: fmt.Sprintf("%s %s | %s", word, strings.Join(nodes, " "), strings.Join(rest, " ")),
-	}, nil
-}
-
-func ends(nodes []string) []link.End {
-	list := make([]link.End, len(nodes))
-	for i, node := range nodes {
-		list[i] = link.End(node)
-	}
-	return list
+	return NetworkAct{Effect: effect, Targets: c.on, Flows: c.both(), Label: word + " " + c.text(" | ")}, nil
 }
 
 // NetworkAct puts one effect on some flows.
@@ -191,6 +188,7 @@ const probeTimeout = 250 * time.Millisecond
 
 // Bit reads the counters at the places that enforce the effect; where no traffic
 // of the nodes met it, a probe along the first flow must be stopped or delayed.
+// What only shapes a stream is proven by the counters alone.
 func (a NetworkAct) Bit(ctx context.Context, c cluster.Cluster, id string) (bool, string, error) {
 	count, err := c.Network().Count(ctx, id)
 	if err != nil {
@@ -198,6 +196,11 @@ func (a NetworkAct) Bit(ctx context.Context, c cluster.Cluster, id string) (bool
 	}
 	if count.Packets > 0 {
 		return true, count.String(), nil
+	}
+	switch a.Effect.Action {
+	case link.Throttle, link.SlowClose, link.Slice:
+		// A probe is too short to be throttled or cut, and its end is not waited for.
+		return false, "no traffic met it", nil
 	}
 	timeout := probeTimeout + a.Effect.Latency + a.Effect.Jitter
 	took, err := c.Network().Probe(ctx, a.Flows[0], timeout)

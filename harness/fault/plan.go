@@ -3,7 +3,6 @@ package fault
 import (
 	"context"
 	"errors"
-	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
 	"reflect"
@@ -21,7 +20,11 @@ func Never(s Schedule, steps []Step) []string {
 	switch s := s.(type) {
 	case For:
 		if !comes(s.Fault, false) {
-			return []string{s.Fault.FaultName() + " of the " + string(s.Fault.At())}
+			return []string{aimed(s.Fault)}
+		}
+	case Swizzle:
+		if !slices.ContainsFunc(steps, func(step Step) bool { return step.swizzle }) {
+			return []string{"swizzle"}
 		}
 	case Every:
 		return Never(s.Do, steps)
@@ -56,6 +59,8 @@ type Step struct {
 	Func Func `json:"-"`
 	// Mix marks a fault of a random mix, which need not bite by itself.
 	Mix bool
+	// swizzle marks a step of a Swizzle.
+	swizzle bool
 	// chain tells the mixes of a plan apart: within one, a fault waits for the last.
 	chain int
 	// Draw is the seed of the step's own random stream.
@@ -74,6 +79,7 @@ func Stream(seed uint64, name string) *rand.Rand {
 
 type planner struct {
 	random *rand.Rand
+	world  World
 	chains int
 	steps  []Step
 }
@@ -84,37 +90,40 @@ func (p *planner) add(s Step) {
 }
 
 // aim is the step's aim on a running cluster, or for a plan without one.
-func (s Step) aim(nodes []string, leader func(context.Context) (string, error)) Aim {
-	return Aim{Nodes: nodes, Draw: rand.New(rand.NewPCG(s.Draw, 1)), Leader: leader}
+func (s Step) aim(w World, leader func(context.Context) (string, error)) Aim {
+	return Aim{World: w, Draw: rand.New(rand.NewPCG(s.Draw, 1)), Leader: leader}
 }
 
 var errNotRunning = errors.New("known when the cluster runs")
 
 // Plan draws the steps of a schedule, ordered by time. The same seed, schedule,
-// nodes and duration give the same plan.
-func Plan(s Schedule, seed uint64, nodes []string, duration time.Duration) []Step {
+// world and duration give the same plan.
+func Plan(s Schedule, seed uint64, w World, duration time.Duration) []Step {
 	if s == nil {
 		return nil
 	}
-	p := &planner{random: Stream(seed, "faults")}
+	p := &planner{random: Stream(seed, "faults"), world: w}
 	s.draw(p, 0, duration)
 	sort.SliceStable(p.steps, func(i, j int) bool { return p.steps[i].At < p.steps[j].At })
 	for i := range p.steps {
 		p.steps[i].Number = i + 1
-		p.steps[i].Text = p.steps[i].describe(nodes)
+		p.steps[i].Text = p.steps[i].describe(w)
 	}
 	return p.steps
 }
 
+// aimed says what a fault is aimed at, before it is known which nodes that means.
+func aimed(f Fault) string { return f.FaultName() + " of the " + string(f.At()) }
+
 // describe says what the step will do, as far as that is known before the run.
-func (s Step) describe(nodes []string) string {
+func (s Step) describe(w World) string {
 	if s.Fault == nil {
 		return s.Func.Name + " (code)"
 	}
 	unknown := func(context.Context) (string, error) { return "", errNotRunning }
-	act, err := s.Fault.Aim(context.Background(), s.aim(nodes, unknown))
+	act, err := s.Fault.Aim(context.Background(), s.aim(w, unknown))
 	if err != nil {
-		return fmt.Sprintf("%s of the %s", s.Fault.FaultName(), s.Fault.At())
+		return aimed(s.Fault)
 	}
 	return act.Text()
 }

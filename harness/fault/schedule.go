@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/seatrial/seatrial/harness/cluster"
+	"github.com/seatrial/seatrial/harness/link"
 	"github.com/seatrial/seatrial/harness/named"
 )
 
@@ -50,6 +52,51 @@ type Mix struct {
 	Faults             []Fault
 	QuietMin, QuietMax time.Duration
 	ForMin, ForMax     time.Duration
+}
+
+// Swizzle isolates the members one by one, in an order drawn from the seed, one a
+// Step, until each is cut off from every other node, and then heals them in
+// another order, one a Step. The order in which links come back has found what no
+// single cut does. Action is link.Drop (the default), link.Refuse or link.HoldBack.
+type Swizzle struct {
+	Step   time.Duration
+	Action link.Action `json:",omitempty"`
+}
+
+// fault isolates a target as the swizzle says.
+func (s Swizzle) fault(t Target) Fault {
+	switch s.Action {
+	case link.Refuse:
+		return Reset{Target: t}
+	case link.HoldBack:
+		return Hold{Target: t}
+	}
+	return BlackHole{Target: t}
+}
+
+func (s Swizzle) draw(p *planner, from, until time.Duration) {
+	members := p.world.members()
+	cut, heal := p.random.Perm(len(members)), p.random.Perm(len(members))
+	if from+2*time.Duration(len(members))*s.Step > until {
+		return
+	}
+	for place, member := range cut {
+		at := from + time.Duration(place)*s.Step
+		end := from + time.Duration(len(members)+slices.Index(heal, member))*s.Step + s.Step
+		p.add(Step{At: at, For: end - at, Fault: s.fault(Node(members[member])), swizzle: true})
+	}
+}
+
+func (s Swizzle) faults() []Fault { return []Fault{s.fault(Random)} }
+
+func (s Swizzle) check() error {
+	switch {
+	case s.Step <= 0:
+		return fmt.Errorf("fault.Swizzle: Step is %v: say how long it takes from one node to the next", s.Step)
+	case s.Action != "" && s.Action != link.Drop && s.Action != link.Refuse && s.Action != link.HoldBack:
+		return fmt.Errorf("fault.Swizzle: the action %q is none of drop, refuse, hold", s.Action)
+	}
+	return nil
 }
 
 // Func is code for what no schedule can say. It begins with the load and must
@@ -203,7 +250,7 @@ func checkInner(outer string, inner Schedule) error {
 }
 
 // Check says what is wrong with a schedule for a system, before anything starts.
-func Check(s Schedule, system cluster.System) error {
+func Check(s Schedule, system cluster.System, w World) error {
 	if s == nil {
 		return nil
 	}
@@ -211,8 +258,11 @@ func Check(s Schedule, system cluster.System) error {
 		return err
 	}
 	for _, f := range s.faults() {
-		if err := f.At().validate(system.NodeNames()); err != nil {
+		if err := f.At().validate(w); err != nil {
 			return fmt.Errorf("fault %s: %w", f.FaultName(), err)
+		}
+		if _, network := f.(networkFault); !network && f.At().isShape() {
+			return fmt.Errorf("fault %s of the %s: that is a target for faults on the network", f.FaultName(), f.At())
 		}
 		if err := f.Applies(system, nil); err != nil {
 			return fmt.Errorf("fault %s does not apply: %w", f.FaultName(), err)
@@ -225,7 +275,7 @@ func Check(s Schedule, system cluster.System) error {
 }
 
 func init() {
-	named.Register(For{}, Every{}, After{}, Together{}, Mix{},
+	named.Register(For{}, Every{}, After{}, Together{}, Mix{}, Swizzle{},
 		BlackHole{}, OneWay{}, Reset{}, Hold{}, Latency{}, Kill{}, Stop{}, Pause{},
 		NetworkAct{}, ProcessAct{})
 }

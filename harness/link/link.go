@@ -51,20 +51,32 @@ const (
 	HoldBack Action = "hold"
 	// Delay adds latency with jitter to every byte.
 	Delay Action = "delay"
+	// Throttle lets a number of bytes a second pass.
+	Throttle Action = "throttle"
+	// SlowClose passes the end of a stream on later than it came.
+	SlowClose Action = "slow-close"
+	// Slice cuts what passes into small pieces, with a pause between them.
+	Slice Action = "slice"
 )
 
 // Stream reports whether the action works on byte streams through a proxy, and
 // so needs the link to be redirected before the system starts.
-func (a Action) Stream() bool { return a == HoldBack || a == Delay }
+func (a Action) Stream() bool { return a != Drop && a != Refuse }
 
 // Effect is an action with its parameters.
 type Effect struct {
 	Action Action `json:"action"`
-	// Latency and Jitter are for Delay: each chunk waits Latency ± a uniform draw up to Jitter.
+	// Latency and Jitter are for Delay: each chunk waits Latency ± a uniform draw
+	// up to Jitter. For SlowClose Latency is how long the end waits, and for Slice
+	// the pause between two pieces.
 	Latency time.Duration `json:"latency,omitempty"`
 	Jitter  time.Duration `json:"jitter,omitempty"`
 	// Seed makes the draws of Jitter repeatable.
 	Seed uint64 `json:"seed,omitempty"`
+	// BytesPerSecond is for Throttle: what passes on each connection of the flow.
+	BytesPerSecond int64 `json:"bytes_per_second,omitempty"`
+	// SliceBytes is for Slice: the size of a piece.
+	SliceBytes int `json:"slice_bytes,omitempty"`
 }
 
 // Count is what an effect did to real traffic.

@@ -77,31 +77,16 @@ func TestPacketFaultsAreWhatNodesSee(t *testing.T) {
 		require.Contains(t, old.do(t, "ask late %d", patience), "ok", "TCP sends it again")
 		require.NoError(t, probe(t, c, "n1", "n2", patience*time.Millisecond))
 	})
-	t.Run("a one-way cut leaves the other way", func(t *testing.T) {
-		old := keep(t, c, "n1", "n2")
-		apply(t, c, "mute", link.Effect{Action: link.Drop}, link.Flow{From: "n2", To: "n1"})
-		require.Equal(t, "timeout", old.do(t, "ask there %d", impatience))
-		require.Equal(t, "there", ask(t, c, "n2", "heard"), "n2 hears, its answer is lost")
-		require.NoError(t, probe(t, c, "n1", "n2", patience*time.Millisecond))
-		require.ErrorIs(t, probe(t, c, "n2", "n1", impatience*time.Millisecond), wire.ErrProbeLate)
-		undo(t, c, "mute")
-
-		apply(t, c, "deaf", link.Effect{Action: link.Drop}, link.Flow{From: "n1", To: "n2"})
-		require.Equal(t, "timeout", old.do(t, "ask nowhere %d", impatience))
-		require.Equal(t, "there", ask(t, c, "n2", "heard"), "n2 hears nothing")
-		undo(t, c, "deaf")
-		require.Contains(t, old.do(t, "ask again %d", patience), "ok")
-	})
-	t.Run("a reset is told to both ends", func(t *testing.T) {
-		old := keep(t, c, "n1", "n2")
-		apply(t, c, "reset", link.Effect{Action: link.Refuse}, cut...)
-		require.Equal(t, "reset", old.do(t, "ask early %d", patience))
-		require.Equal(t, "refused", ask(t, c, "n1", "dial n2:7002 %d", patience))
-		require.Equal(t, "refused", ask(t, c, "n2", "dial n1:7002 %d", patience))
-		require.Error(t, probe(t, c, "n1", "n2", impatience*time.Millisecond))
-		requireBit(t, c, "reset")
-		undo(t, c, "reset")
-		require.Contains(t, ask(t, c, "n1", "dial n2:7002 %d", patience), "ok")
+	t.Run("every cut", func(t *testing.T) { everyCut(t, c, false) })
+	t.Run("every cut of a client's link", func(t *testing.T) { everyClientCut(t, c) })
+	t.Run("a client's link is shaped without a redirect", func(t *testing.T) {
+		shapesStreams(t, c, link.Flow{From: "far", To: "n1"}, func() int {
+			client := open(t, c, "far", "n1:client")
+			defer client.Close()
+			began := time.Now()
+			require.Equal(t, long, client.do(t, "echo "+long))
+			return int(time.Since(began).Milliseconds())
+		})
 	})
 	t.Run("a cut survives the restart of a node, and is undone on a dead one", func(t *testing.T) {
 		apply(t, c, "hole", link.Effect{Action: link.Drop}, cut...)
@@ -118,9 +103,9 @@ func TestPacketFaultsAreWhatNodesSee(t *testing.T) {
 	})
 	t.Run("what does not apply is refused and leaves nothing", func(t *testing.T) {
 		ctx := t.Context()
-		for _, action := range []link.Action{link.HoldBack, link.Delay} {
-			require.ErrorContains(t, c.Network().Applies(action), "Streams")
-			require.Error(t, c.Network().Apply(ctx, "held", link.Effect{Action: action, Latency: time.Second}, cut))
+		for _, effect := range append(shapes(), link.Effect{Action: link.HoldBack}, link.Effect{Action: link.Delay, Latency: time.Second}) {
+			require.ErrorContains(t, c.Network().Applies(effect.Action), "Streams")
+			require.ErrorContains(t, c.Network().Apply(ctx, "held", effect, cut), "Streams")
 		}
 		drop := link.Effect{Action: link.Drop}
 		require.ErrorContains(t, c.Network().Apply(ctx, "x", drop, []link.Flow{{From: "clients", To: "others"}}), "node")
@@ -136,7 +121,6 @@ func TestPacketFaultsAreWhatNodesSee(t *testing.T) {
 
 func TestStreamFaultsAreWhatNodesSee(t *testing.T) {
 	c := up(t, echo{nodes: 2}, true)
-	cut := link.Between([]link.End{"n1"}, []link.End{"n2"})
 
 	t.Run("what was held comes in order and complete", func(t *testing.T) {
 		old := keep(t, c, "n1", "n2")
@@ -162,14 +146,12 @@ func TestStreamFaultsAreWhatNodesSee(t *testing.T) {
 		undo(t, c, "slow")
 		require.Contains(t, old.do(t, "ask quick %d", patience), "ok")
 	})
-	t.Run("packets are cut on redirected links too", func(t *testing.T) {
-		old := keep(t, c, "n1", "n2")
-		apply(t, c, "hole", link.Effect{Action: link.Drop}, cut...)
-		require.Equal(t, "timeout", old.do(t, "ask early %d", impatience))
-		require.Equal(t, "timeout", ask(t, c, "n1", "dial n2:7002 %d", impatience))
-		require.ErrorIs(t, probe(t, c, "n1", "n2", impatience*time.Millisecond), wire.ErrProbeLate)
-		undo(t, c, "hole")
-		require.Contains(t, old.do(t, "ask late %d", patience), "ok")
+	t.Run("every cut", func(t *testing.T) { everyCut(t, c, true) })
+	t.Run("a link is shaped", func(t *testing.T) {
+		shapesStreams(t, c, link.Flow{From: "n1", To: "n2"}, func() int {
+			require.Contains(t, ask(t, c, "n1", "dial n2:7002 %d", patience), "ok", "it closes what it opened")
+			return milliseconds(t, keep(t, c, "n1", "n2").do(t, "ask "+long+" %d", patience))
+		})
 	})
 	t.Run("a redirected link to a dead node accepts", func(t *testing.T) {
 		require.NoError(t, c.Kill(t.Context(), "n2"))

@@ -24,23 +24,35 @@ type network struct {
 	nonce   atomic.Uint64
 }
 
-// Applies implements [cluster.Network].
-func (n *network) Applies(action link.Action) error {
+// Applies implements [cluster.Network]. It answers for links between nodes; on
+// those between a client group and a node every action exists, see Apply.
+func (n *network) Applies(action link.Action) error { return n.applies(action, true) }
+
+// applies says whether the action exists: between nodes it is one on packets, or
+// needs redirected links; a client's connection always runs through gates.
+func (n *network) applies(action link.Action, betweenNodes bool) error {
 	switch action {
 	case link.Drop, link.Refuse:
 		for _, p := range n.pods {
-			if p.info.Packets != "" {
+			if betweenNodes && p.info.Packets != "" {
 				return fmt.Errorf("%s does not apply: in the pod of %s packets can't be cut: %s", action, p.name, p.info.Packets)
 			}
 		}
 		return nil
-	case link.HoldBack, link.Delay:
-		if !n.streams {
-			return fmt.Errorf("%s does not apply: the cluster was started without Options.Streams, so its links are plain TCP without a proxy", action)
+	case link.HoldBack, link.Delay, link.Throttle, link.SlowClose, link.Slice:
+		if betweenNodes && !n.streams {
+			return fmt.Errorf("%s does not apply between nodes: the cluster was started without Options.Streams, so these links are plain TCP without a proxy", action)
 		}
 		return nil
 	}
 	return fmt.Errorf("%s does not apply: the pod runtime knows no such action", action)
+}
+
+// betweenNodes reports whether some flow has a node at either end.
+func (n *network) betweenNodes(flows []link.Flow) bool {
+	return slices.ContainsFunc(flows, func(f link.Flow) bool {
+		return n.byName[string(f.From)] != nil && n.byName[string(f.To)] != nil
+	})
 }
 
 // Apply implements [cluster.Network]. With an error the effect is nowhere in
@@ -48,8 +60,8 @@ func (n *network) Applies(action link.Action) error {
 // in the middle does not cut the requests off: an agent may carry out one whose
 // connection broke, and if that were after the undoing it would stay in force.
 func (n *network) Apply(ctx context.Context, id string, effect link.Effect, flows []link.Flow) error {
-	if err := n.Applies(effect.Action); err != nil {
-		return err
+	if err := n.applies(effect.Action, n.betweenNodes(flows)); err != nil {
+		return fmt.Errorf("apply %s: %w", id, err)
 	}
 	agents, err := n.ends(flows)
 	if err != nil {

@@ -34,7 +34,10 @@
 //	refuse    connections are reset at once, idle ones   a packet is answered with a reset;
 //	          too; a new one is accepted and reset       a new connection is refused
 //	hold      the same                                   the same
-//	delay     the same; only TCP                         the same; only TCP
+//	delay,    the same; only TCP                         the same; only TCP
+//	throttle,
+//	slow-close,
+//	slice
 //	dead peer the relay accepts, then resets             refused
 //	kill,     the same: signals to the process group     the same; pause is the freezer
 //	stop,

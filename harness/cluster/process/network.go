@@ -23,10 +23,10 @@ type network struct {
 
 func (n *network) Applies(action link.Action) error {
 	switch action {
-	case link.Drop, link.Refuse, link.HoldBack, link.Delay:
+	case link.Drop, link.Refuse, link.HoldBack, link.Delay, link.Throttle, link.SlowClose, link.Slice:
 		return nil
 	}
-	return fmt.Errorf("%s does not apply to the process runtime: its links are streams, which can be dropped, refused, held and delayed", action)
+	return fmt.Errorf("%s does not apply to the process runtime: its links are streams, which can be dropped, refused, held, delayed, throttled, sliced and closed slowly", action)
 }
 
 func (n *network) Apply(ctx context.Context, id string, effect link.Effect, flows []link.Flow) error {

@@ -12,14 +12,47 @@ import (
 	"github.com/seatrial/seatrial/harness/link/stream"
 )
 
-// BenchmarkRoundTrip is one byte to an echo server and back: direct, and through
-// a relay with its gates.
+// BenchmarkRoundTrip is one byte to an echo server and back: direct, through
+// plain copying (what any proxy costs), through a relay with nothing in force, and
+// through its gates: with an effect that does not touch the bytes, so that the
+// chain is in use.
 func BenchmarkRoundTrip(b *testing.B) {
 	b.Run("direct", func(b *testing.B) { roundTrips(b, echo(b)) })
-	b.Run("relay", func(b *testing.B) {
-		r := &stream.Relay{Switch: stream.NewSwitch(), From: "a", To: "b"}
-		roundTrips(b, serve(b, r, echo(b)))
-	})
+	b.Run("copying", func(b *testing.B) { roundTrips(b, copier(b, echo(b))) })
+	for name, effects := range map[string][]link.Effect{
+		"relay": nil,
+		"gates": {{Action: link.SlowClose, Latency: 1}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			r := &stream.Relay{Switch: stream.NewSwitch(), From: "a", To: "b"}
+			for _, e := range effects {
+				require.NoError(b, r.Switch.Apply("x", e, []link.Flow{ab, ba}))
+			}
+			roundTrips(b, serve(b, r, echo(b)))
+		})
+	}
+}
+
+// copier is the least that a proxy can be.
+func copier(b *testing.B, upstream string) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(b, err)
+	b.Cleanup(func() { listener.Close() })
+	go func() {
+		near, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer near.Close()
+		far, err := net.Dial("tcp", upstream)
+		if err != nil {
+			return
+		}
+		defer far.Close()
+		go func() { _, _ = io.Copy(struct{ io.Writer }{far}, struct{ io.Reader }{near}) }()
+		_, _ = io.Copy(struct{ io.Writer }{near}, struct{ io.Reader }{far})
+	}()
+	return listener.Addr().String()
 }
 
 func roundTrips(b *testing.B, address string) {

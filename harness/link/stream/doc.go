@@ -38,15 +38,46 @@
 //     latency does not throttle bandwidth. Order is kept. Undone, what waits is
 //     released at once.
 //   - Refuse resets the connections of the flow, and every new one (SO_LINGER 0).
+//   - Throttle lets bytes leave as a line of that rate would: each when it would
+//     have been transmitted, in pieces of a hundredth of a second. Every connection
+//     and direction has a line of its own. At no time has more arrived than the rate
+//     allows; a lane that fell behind, because a timer was late or the receiver
+//     stood still, catches up at most 50 ms.
+//   - Slice cuts each chunk that was read into pieces of that size, with a pause
+//     after each piece. Small chunks are not joined: a stream has no messages.
+//   - SlowClose passes the end of a direction on that much later than it came. A
+//     reset is an end too, and comes as late; so for that long the far side holds a
+//     connection whose peer is gone. Bytes in front of the end are not slowed.
 //
-// Several effects may be on one flow: refuse wins, then hold and drop, and delays add.
+// Several effects may be on one flow. Refuse wins, then hold and drop: while they
+// last nothing else is begun. Then a chunk waits for its delays, which add; then its
+// pieces wait for their turn, by the lowest of the rates, in the smallest of the
+// sizes, with the longest of the pauses. The end of a stream waits behind its
+// bytes; its delays and its slow closes add. When an effect is undone, what only
+// it kept leaves at once, in order.
+//
+// What each counts: hold, drop and delay the chunks and ends that met them; refuse
+// the connections; throttle the pieces that it made wait; slice the pieces of
+// chunks that it cut, so that a chunk shorter than a piece proves nothing; slow
+// close the ends.
 //
 // A new connection waits, accepted and silent, until both directions pass and
 // their latency is over (a handshake takes one round trip), and only then is the
-// upstream dialled. If that fails, the client's side is reset.
+// upstream dialled. If that fails, the client's side is reset. A handshake is not
+// throttled, cut or slowed by the other three.
 //
-// A gate keeps at most 16 MiB; then it stops reading, and the sender's own
-// buffers fill, as they would without a proxy.
+// A gate keeps at most 16 MiB, and 256 KiB where it only throttles or cuts; then
+// it stops reading, and the sender's own buffers fill, as they would without a proxy.
+//
+// # What a relay costs
+//
+// A link on which nothing is in force costs what any proxy does. toxiproxy's
+// chain hands a chunk from the reader to a no-op, to the gate and to the writer,
+// and each hand-over wakes a goroutine: 70 µs a round trip, where 18 go direct.
+// So while no effect is on the flow and no byte is under way in the chain, the
+// reader writes to the far socket itself: 34 µs, as plain copying. The first chunk
+// that is read after an effect was applied takes the chain again. See
+// BenchmarkRoundTrip.
 //
 // # What a proxy can't do
 //

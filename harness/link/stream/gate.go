@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	toxistream "github.com/Shopify/toxiproxy/v2/stream"
@@ -50,6 +51,16 @@ type lane struct {
 	ended bool // the source has ended
 	draws map[*effect]*rand.Rand
 
+	next    *piece    // what leaves next, once it is decided
+	free    time.Time // when the last throttled piece had left
+	left    time.Time // when the last piece left under a pause
+	endCame time.Time
+	slowed  []*effect // the slow closes that the end waits for
+
+	// inChain is how many bytes are between the source and the sink, the gate's own
+	// among them. Only the source adds to it.
+	inChain atomic.Int64
+
 	// gone is closed when nobody reads the gate's output any more.
 	gone     chan struct{}
 	goneOnce sync.Once
@@ -59,6 +70,7 @@ type lane struct {
 type waiting struct {
 	chunk *toxistream.StreamChunk
 	due   time.Time // zero: at once
+	cut   bool      // a piece of the chunk has left
 }
 
 func (w waiting) size() int {
@@ -79,30 +91,27 @@ func (l *lane) pipe(stub *toxics.ToxicStub) {
 			in   <-chan *toxistream.StreamChunk
 			out  chan<- *toxistream.StreamChunk
 			wake <-chan time.Time
-			head waiting
+			next *toxistream.StreamChunk
 		)
 		if len(l.queue) > 0 && l.table.passes() {
-			head = l.queue[0]
-			if wait := untilDue(head.due); wait > 0 {
+			if wait := l.wait(); wait > 0 {
 				timer.Reset(wait)
 				wake = timer.C
-			} else if head.chunk == nil {
+			} else if l.queue[0].chunk == nil {
 				l.finish(stub)
 				return
 			} else {
-				out = stub.Output
+				next, out = l.output(), stub.Output
 			}
 		}
-		if !l.ended && l.bytes < gateLimit {
+		if !l.ended && l.bytes < l.limit() {
 			in = stub.Input
 		}
 		select {
 		case chunk := <-in:
 			l.arrive(chunk)
-		case out <- head.chunk:
-			l.queue[0] = waiting{}
-			l.queue = l.queue[1:]
-			l.bytes -= head.size()
+		case out <- next:
+			l.passed()
 		case <-wake:
 		case <-l.table.changed:
 		case <-l.gone:
@@ -132,6 +141,7 @@ func (l *lane) follow(now *table) {
 		return
 	}
 	l.table = now
+	l.reshape(old, now)
 	for _, e := range now.effects {
 		if l.silent || !holds(e.Action) || (old != nil && slices.Contains(old.effects, e)) {
 			continue
@@ -164,11 +174,22 @@ func (l *lane) arrive(chunk *toxistream.StreamChunk) {
 		l.table.charge(w.size(), holds)
 		l.table.charge(w.size(), delays)
 	}
-	if l.table.delay {
-		arrived := time.Now()
-		if chunk != nil {
-			arrived = chunk.Timestamp
+	var arrived time.Time
+	if chunk != nil {
+		arrived = chunk.Timestamp
+	} else {
+		arrived = time.Now()
+		l.endCame = arrived
+		for _, e := range l.table.effects {
+			if e.Action == link.SlowClose {
+				l.slowed = append(l.slowed, e)
+			}
 		}
+		if !l.silent {
+			l.table.charge(0, closes)
+		}
+	}
+	if l.table.delay {
 		w.due = arrived.Add(l.draw())
 	}
 	if w.due.Before(l.last) {

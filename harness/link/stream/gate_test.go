@@ -47,3 +47,43 @@ func TestDelaysAdd(t *testing.T) {
 	require.Equal(t, time.Minute+time.Second, l.draw())
 	require.Equal(t, time.Minute+time.Second, both.latency())
 }
+
+// A throttled piece is a hundredth of a second long, so that the rate is smooth,
+// and never nothing.
+func TestPiecesAreSmall(t *testing.T) {
+	for _, c := range []struct {
+		shape      shape
+		size, want int
+	}{
+		{shape{}, 32768, 32768},
+		{shape{rate: 20_000}, 32768, 200},
+		{shape{rate: 20_000}, 7, 7},
+		{shape{rate: 1}, 32768, 1},
+		{shape{rate: 1 << 62}, 32768, 32768},
+		{shape{piece: 10}, 32768, 10},
+		{shape{rate: 20_000, piece: 10}, 32768, 10},
+	} {
+		require.Equal(t, c.want, c.shape.size(c.size), "%+v of %d", c.shape, c.size)
+	}
+	require.Equal(t, 2*time.Second, shape{rate: 16384}.takes(32768))
+	require.Equal(t, time.Nanosecond, shape{rate: 1 << 62}.takes(1), "rounded up: no rate is endless")
+}
+
+// A narrow link has a short queue, so its sender notices; a link that is cut or
+// slow keeps what its effect needs.
+func TestAThrottledGateKeepsLess(t *testing.T) {
+	limit := func(actions ...link.Effect) int {
+		var effects []*effect
+		for _, a := range actions {
+			effects = append(effects, &effect{Effect: a})
+		}
+		l := &lane{cell: newCell(link.Flow{From: "n1", To: "n2"})}
+		l.follow(newTable(effects))
+		return l.limit()
+	}
+	narrow := link.Effect{Action: link.Throttle, BytesPerSecond: 1}
+	require.Equal(t, shapedLimit, limit(narrow))
+	require.Equal(t, gateLimit, limit())
+	require.Equal(t, gateLimit, limit(narrow, link.Effect{Action: link.HoldBack}))
+	require.Equal(t, gateLimit, limit(narrow, link.Effect{Action: link.Delay, Latency: time.Second}))
+}

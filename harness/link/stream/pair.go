@@ -37,7 +37,9 @@ func (p *pair) abort() {
 // source is what toxiproxy reads a direction from.
 type source struct {
 	net.Conn
+	lane *lane
 	from *end
+	sink *sink // where the direction goes to
 }
 
 // end is the far side of one of the two sockets, as the lane that reads it sees it.
@@ -56,9 +58,46 @@ func (s *source) Read(to []byte) (int, error) {
 	return n, err
 }
 
-// WriteTo hides the connection's own, which would go round Read.
-func (s *source) WriteTo(to io.Writer) (int64, error) {
-	return io.Copy(to, struct{ io.Reader }{s})
+// sourceBuffer is the most that is read at once, as io.Copy would.
+const sourceBuffer = 32 << 10
+
+// WriteTo hands what comes to toxiproxy's chain. Where no effect is on the flow
+// and nothing is under way in the chain, the chain would change nothing, and each
+// of its four goroutines would cost a wake-up: then the bytes go straight to the
+// sink. An effect that was applied before a byte was sent is seen here, because
+// the table is read after the byte was.
+func (s *source) WriteTo(chain io.Writer) (copied int64, err error) {
+	buffer := make([]byte, sourceBuffer)
+	for {
+		n, err := s.Read(buffer)
+		if n > 0 {
+			if err := s.pass(buffer[:n], chain); err != nil {
+				return copied, err
+			}
+			copied += int64(n)
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return copied, nil
+		case err != nil:
+			return copied, err
+		}
+	}
+}
+
+func (s *source) pass(chunk []byte, chain io.Writer) error {
+	l := s.lane
+	if l.inChain.Load() == 0 && len(l.cell.table.Load().effects) == 0 {
+		n, err := s.sink.put(chunk)
+		if err == nil {
+			return nil
+		}
+		// The rest takes the chain, so that toxiproxy's writer meets the error too.
+		chunk = chunk[n:]
+	}
+	l.inChain.Add(int64(len(chunk)))
+	_, err := chain.Write(chunk)
+	return err
 }
 
 // sink is what toxiproxy writes a direction to.
@@ -69,9 +108,16 @@ type sink struct {
 	from, to *end
 }
 
-// Write notes that the connection is broken: a socket reports its reset once, to
-// the reader or to the writer, and then looks like one that ended in order.
+// Write puts what came through the chain.
 func (s *sink) Write(chunk []byte) (int, error) {
+	n, err := s.put(chunk)
+	s.lane.inChain.Add(int64(-n))
+	return n, err
+}
+
+// put notes that the connection is broken: a socket reports its reset once, to
+// the reader or to the writer, and then looks like one that ended in order.
+func (s *sink) put(chunk []byte) (int, error) {
 	n, err := s.conn.Write(chunk)
 	if err != nil {
 		s.to.broken.Store(true)

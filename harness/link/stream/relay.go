@@ -172,10 +172,11 @@ func (r *Relay) Join(client, upstream net.Conn) error {
 	r.up.next, r.down.next = p.up, p.down
 	name := strconv.FormatUint(r.joined, 10)
 	far, near := new(end), new(end)
+	there, here := &sink{upstream, p.up, near, far}, &sink{client, p.down, far, near}
 	r.proxy.Toxics.StartLink(r.Switch.server, name+"upstream",
-		&source{client, near}, &sink{upstream, p.up, near, far}, toxistream.Upstream)
+		&source{client, p.up, near, there}, there, toxistream.Upstream)
 	r.proxy.Toxics.StartLink(r.Switch.server, name+"downstream",
-		&source{upstream, far}, &sink{client, p.down, far, near}, toxistream.Downstream)
+		&source{upstream, p.down, far, here}, here, toxistream.Downstream)
 	return nil
 }
 

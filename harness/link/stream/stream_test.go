@@ -352,7 +352,8 @@ func TestSwitchingUnderLoadLosesNothing(t *testing.T) {
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
-		actions := []link.Effect{{Action: link.HoldBack}, {Action: link.Drop}, {Action: link.Delay, Latency: time.Millisecond, Jitter: time.Millisecond}}
+		actions := []link.Effect{{Action: link.HoldBack}, {Action: link.Drop}, {Action: link.Delay, Latency: time.Millisecond, Jitter: time.Millisecond},
+			throttle(1 << 20), slice(1000, time.Microsecond), slowClose(time.Millisecond)}
 		for i := 0; ; i++ {
 			select {
 			case <-stop:

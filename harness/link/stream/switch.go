@@ -67,6 +67,7 @@ type table struct {
 	refuse  bool
 	hold    bool
 	delay   bool
+	shape   shape
 	// changed is closed when another table has taken this one's place.
 	changed chan struct{}
 }
@@ -81,6 +82,8 @@ func newTable(effects []*effect) *table {
 			t.hold = true
 		case link.Delay:
 			t.delay = true
+		case link.Throttle, link.Slice:
+			t.shape.add(e)
 		}
 	}
 	return t
@@ -110,6 +113,13 @@ func (t *table) charge(bytes int, kind func(link.Action) bool) {
 func holds(a link.Action) bool   { return a == link.Drop || a == link.HoldBack }
 func refuses(a link.Action) bool { return a == link.Refuse }
 func delays(a link.Action) bool  { return a == link.Delay }
+
+func throttles(a link.Action) bool { return a == link.Throttle }
+func cuts(a link.Action) bool      { return a == link.Slice }
+func closes(a link.Action) bool    { return a == link.SlowClose }
+
+// admits reports whether the action concerns a connection that is being made.
+func admits(a link.Action) bool { return holds(a) || refuses(a) || delays(a) }
 
 // cellOf returns the flow's cell; the caller has s.mu.
 func (s *Switch) cellOf(flow link.Flow) *cell {
@@ -203,7 +213,9 @@ func (s *Switch) swap(flows []link.Flow, change func([]*effect) []*effect) map[*
 }
 
 // Count is what the effect of that id did so far: chunks held or delayed, ends of
-// streams and new connections among them, or connections reset and refused.
+// streams and new connections among them; connections reset and refused; pieces
+// that a throttle made wait, or that were cut off longer chunks; ends that a slow
+// close kept.
 // It is still known after Undo. The count of an unknown id is zero.
 func (s *Switch) Count(id string) link.Count {
 	s.mu.Lock()
@@ -257,7 +269,7 @@ func admit(ctx context.Context, out, back *cell, silent bool, gone func() bool) 
 	charged := map[*effect]bool{} // one waiting connection is one packet
 	charge := func(t *table) {
 		for _, e := range t.effects {
-			if !silent && !charged[e] {
+			if !silent && admits(e.Action) && !charged[e] {
 				charged[e] = true
 				e.count(0)
 			}
@@ -302,14 +314,8 @@ func admit(ctx context.Context, out, back *cell, silent bool, gone func() bool) 
 }
 
 func validate(id string, e link.Effect, flows []link.Flow) error {
-	switch e.Action {
-	case link.Drop, link.Refuse, link.HoldBack:
-	case link.Delay:
-		if e.Latency < 0 || e.Jitter < 0 || e.Latency+e.Jitter == 0 {
-			return fmt.Errorf("apply effect %q: a delay wants a latency or a jitter above zero, not %v and %v", id, e.Latency, e.Jitter)
-		}
-	default:
-		return fmt.Errorf("apply effect %q: streams know drop, refuse, hold and delay, not %q", id, e.Action)
+	if err := e.Validate(); err != nil {
+		return fmt.Errorf("apply effect %q: %w", id, err)
 	}
 	if id == "" {
 		return fmt.Errorf("apply %s: an effect wants an id", e.Action)

@@ -214,14 +214,8 @@ func (r Request) validateApply() error {
 	if r.Effect == nil || len(r.Flows) == 0 {
 		return errors.New("apply: no effect or no flow")
 	}
-	switch r.Effect.Action {
-	case link.Drop, link.Refuse, link.HoldBack:
-	case link.Delay:
-		if r.Effect.Latency < 0 || r.Effect.Jitter < 0 || r.Effect.Latency+r.Effect.Jitter <= 0 {
-			return fmt.Errorf("apply: a delay of %v ± %v is none", r.Effect.Latency, r.Effect.Jitter)
-		}
-	default:
-		return fmt.Errorf("apply: unknown action %q", r.Effect.Action)
+	if err := r.Effect.Validate(); err != nil {
+		return fmt.Errorf("apply: %w", err)
 	}
 	for _, f := range r.Flows {
 		if f.From == "" || f.To == "" || f.From == f.To {

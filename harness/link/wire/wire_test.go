@@ -95,6 +95,8 @@ func FuzzRequest(f *testing.F) {
 	for _, r := range []wire.Request{
 		{Op: wire.OpHello}, {Op: wire.OpUndo, ID: "f1"},
 		{Op: wire.OpApply, ID: "f1", Effect: &effect, Flows: []link.Flow{{From: "n1", To: "n2"}}},
+		{Op: wire.OpApply, ID: "f2", Effect: &link.Effect{Action: link.Throttle, BytesPerSecond: 2000}, Flows: []link.Flow{{From: "n1", To: "n2"}}},
+		{Op: wire.OpApply, ID: "f3", Effect: &link.Effect{Action: link.Slice, SliceBytes: 7}, Flows: []link.Flow{{From: "n1", To: "n2"}}},
 		{Op: wire.OpProbeSend, Probe: &wire.ProbeSpec{To: "n2", Nonce: 1, Transport: wire.UDP, Timeout: 1}},
 		{Op: wire.OpConfigure, Config: &wire.Config{Node: "n1", Peers: map[link.End][]netip.Addr{"n2": {netip.MustParseAddr("10.0.0.2")}}}},
 	} {
@@ -139,6 +141,10 @@ func TestRequestsThatMakeNoSense(t *testing.T) {
 		"flow to itself":   {Op: wire.OpApply, ID: "f", Effect: ok.Effect, Flows: []link.Flow{{From: "n1", To: "n1"}}},
 		"negative delay":   {Op: wire.OpApply, ID: "f", Effect: &link.Effect{Action: link.Delay, Latency: -1}, Flows: ok.Flows},
 		"no delay":         {Op: wire.OpApply, ID: "f", Effect: &link.Effect{Action: link.Delay}, Flows: ok.Flows},
+		"throttle of 0":    {Op: wire.OpApply, ID: "f", Effect: &link.Effect{Action: link.Throttle}, Flows: ok.Flows},
+		"slow by 0":        {Op: wire.OpApply, ID: "f", Effect: &link.Effect{Action: link.SlowClose}, Flows: ok.Flows},
+		"slices of 0":      {Op: wire.OpApply, ID: "f", Effect: &link.Effect{Action: link.Slice, Latency: 1}, Flows: ok.Flows},
+		"rate of a drop":   {Op: wire.OpApply, ID: "f", Effect: &link.Effect{Action: link.Drop, BytesPerSecond: 1}, Flows: ok.Flows},
 		"no nonce":         {Op: wire.OpProbeReceived, Probe: &wire.ProbeSpec{Timeout: 1}},
 		"no timeout":       {Op: wire.OpProbeReceived, Probe: &wire.ProbeSpec{Nonce: 1}},
 		"no transport":     {Op: wire.OpProbeSend, Probe: &wire.ProbeSpec{To: "n2", Nonce: 1, Timeout: 1}},
