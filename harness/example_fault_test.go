@@ -25,7 +25,7 @@ func (PauseAll) Aim(_ context.Context, aim fault.Aim) (fault.Act, error) {
 
 func Example_fault() {
 	act, err := PauseAll{}.Aim(context.Background(), fault.Aim{
-		Nodes: []string{"n1", "n2", "n3"}, Draw: rand.New(rand.NewPCG(1, 1))})
+		World: fault.World{Nodes: []string{"n1", "n2", "n3"}}, Draw: rand.New(rand.NewPCG(1, 1))})
 	fmt.Println(act.Text(), err)
 	// Output: pause n1 n2 n3 <nil>
 }

@@ -33,11 +33,34 @@ func newClients(s Scenario, seed uint64, c cluster.Cluster, record *history.Reco
 	return &clients{scenario: s, seed: seed, cluster: c, load: s.Workload.Begin(s.System), record: record}
 }
 
-// slot is a client's place: its node, its random stream, its process now.
+// place is where a slot's clients sit.
+type place struct {
+	number int
+	group  link.End
+	node   string
+}
+
+// places are those of all slots: a group beside a node works through that node,
+// and every other group is spread over the members.
+func (s Scenario) places() []place {
+	members := cluster.Members(s.System)
+	var all []place
+	for _, g := range s.groups() {
+		for n := range g.Clients {
+			node, fixed := g.Beside.IsNode()
+			if !fixed {
+				node = members[n%len(members)]
+			}
+			all = append(all, place{number: len(all), group: link.End(g.Name), node: node})
+		}
+	}
+	return all
+}
+
+// slot is one client's place, its random stream, its process now.
 type slot struct {
 	*clients
-	number  int
-	node    string
+	place
 	draw    *rand.Rand
 	process int32
 	client  workloads.Client
@@ -46,9 +69,9 @@ type slot struct {
 // Run works until the context ends and returns when every client has stopped.
 func (c *clients) Run(ctx context.Context) {
 	var all sync.WaitGroup
-	for number := range c.scenario.Clients {
+	for _, at := range c.scenario.places() {
 		all.Go(func() {
-			s := c.newSlot(number, fault.Stream(c.seed, "client "+strconv.Itoa(number)))
+			s := c.newSlot(at, fault.Stream(c.seed, "client "+strconv.Itoa(at.number)))
 			defer s.close()
 			s.work(ctx)
 		})
@@ -56,9 +79,8 @@ func (c *clients) Run(ctx context.Context) {
 	all.Wait()
 }
 
-func (c *clients) newSlot(number int, draw *rand.Rand) *slot {
-	nodes := c.scenario.System.NodeNames()
-	return &slot{clients: c, number: number, node: nodes[number%len(nodes)], draw: draw}
+func (c *clients) newSlot(at place, draw *rand.Rand) *slot {
+	return &slot{clients: c, place: at, draw: draw}
 }
 
 // afterFailure is the pause after an operation that failed at once, so a node
@@ -68,7 +90,7 @@ const afterFailure = 20 * time.Millisecond
 // work draws operations at the slot's share of the rate. A slot that fell behind
 // does not catch up: it is a closed loop with a ceiling.
 func (s *slot) work(ctx context.Context) {
-	period := time.Duration(s.scenario.Clients) * time.Second / time.Duration(s.scenario.Rate)
+	period := time.Duration(s.scenario.clientCount()) * time.Second / time.Duration(s.scenario.Rate)
 	next := time.Now().Add(time.Duration(s.draw.Int64N(int64(period) + 1)))
 	for wait(ctx, time.Until(next)) {
 		next = time.Now().Add(period/2 + time.Duration(s.draw.Int64N(int64(period)+1)))
@@ -88,7 +110,7 @@ func (s *slot) open(ctx context.Context) bool {
 	}
 	s.process = s.nextProcess.Add(1) - 1
 	session := link.Session{
-		Process: int(s.process), Slot: s.number, Group: link.Clients, Node: s.node,
+		Process: int(s.process), Slot: s.number, Group: s.group, Node: s.node,
 		Timeout: s.scenario.OperationTimeout, Dialer: s.cluster.Dialer(),
 	}
 	attempt, cancel := context.WithTimeout(ctx, s.scenario.OperationTimeout)
@@ -115,7 +137,8 @@ func (s *slot) do(ctx context.Context, op workloads.Operation) history.Outcome {
 	switch {
 	case errors.As(err, &garbage):
 		// It was answered, and no judge may miss with what.
-		answer = workloads.Answer{Result: s.record.Intern(garbage.Text), Mismatch: op.Kind == history.CAS}
+		text := s.record.Intern(garbage.Text)
+		answer = workloads.Answer{Result: text, Mismatch: op.Kind == history.CAS, List: append(answer.List, text)}
 	case workloads.IsNotDone(err):
 		outcome = history.Fail
 	case err != nil:
@@ -124,7 +147,11 @@ func (s *slot) do(ctx context.Context, op workloads.Operation) history.Outcome {
 	if outcome != history.OK {
 		answer = workloads.Answer{Result: history.None}
 	}
-	s.record.Complete(s.process, op.Kind, outcome, answer.Result, answer.Mismatch)
+	if lists := op.Kind == history.ReadList || op.Kind == history.ReadLocal; lists && outcome == history.OK {
+		s.record.CompleteList(s.process, op.Kind, answer.List)
+	} else {
+		s.record.Complete(s.process, op.Kind, outcome, answer.Result, answer.Mismatch)
+	}
 	if outcome == history.Info {
 		s.close() // its successor is a new process
 	}
@@ -140,23 +167,27 @@ func (s *slot) close() {
 	}
 }
 
-// FinalReads reads everything that was in use once more, spread over the nodes. A
-// read that fails is tried again on another node until the context ends; it
-// returns what could not be read by then.
+// FinalReads reads everything that was in use once more, spread over the members,
+// and from every member what is asked of each. A read that fails is tried again
+// until the context ends, on another member unless it is meant for one; it returns
+// what could not be read by then.
 func (c *clients) FinalReads(ctx context.Context) (missed []string) {
-	keys := c.load.FinalReads()
-	nodes := c.scenario.System.NodeNames()
+	reads := c.load.FinalReads()
+	members := cluster.Members(c.scenario.System)
 	var mu sync.Mutex
 	var all sync.WaitGroup
-	for n := range nodes {
+	for n := range members {
 		all.Go(func() {
 			// Slots beyond the clients' own: final readers are clients of their own.
-			reader := c.newSlot(c.scenario.Clients+n, nil)
+			reader := c.newSlot(place{number: c.scenario.clientCount() + n, group: link.Clients, node: members[n]}, nil)
 			defer reader.close()
-			for i := n; i < len(keys); i += len(nodes) {
-				if !reader.finalRead(ctx, keys[i], nodes) {
+			for i, read := range reads {
+				if !read.EachNode && i%len(members) != n {
+					continue
+				}
+				if !reader.finalRead(ctx, read, members) {
 					mu.Lock()
-					missed = append(missed, keys[i])
+					missed = append(missed, read.Operation.Key)
 					mu.Unlock()
 				}
 			}
@@ -166,16 +197,25 @@ func (c *clients) FinalReads(ctx context.Context) (missed []string) {
 	return missed
 }
 
-func (s *slot) finalRead(ctx context.Context, key string, nodes []string) bool {
+func (s *slot) finalRead(ctx context.Context, read workloads.FinalRead, members []string) bool {
+	home := s.node
+	defer func() {
+		if s.node != home {
+			s.close()
+			s.node = home
+		}
+	}()
 	for try := 0; ctx.Err() == nil; try++ {
 		if try > 0 {
 			wait(ctx, 5*afterFailure)
 		}
-		if s.open(ctx) && s.do(ctx, s.client.FinalRead(key)) == history.OK {
+		if s.open(ctx) && s.do(ctx, read.Operation) == history.OK {
 			return true
 		}
 		s.close()
-		s.node = nodes[(s.number+try+1)%len(nodes)]
+		if !read.EachNode {
+			s.node = members[(s.number+try+1)%len(members)]
+		}
 	}
 	return false
 }

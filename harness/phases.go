@@ -87,7 +87,7 @@ func (r *run) start(ctx context.Context) error {
 		return err
 	}
 	leader := func(ctx context.Context) (string, error) { return cluster.FindLeader(ctx, r.cluster, 5*time.Second) }
-	r.injector = fault.NewInjector(r.cluster, leader, r.record.Fault, r.journal)
+	r.injector = fault.NewInjector(r.cluster, r.scenario.world(), leader, r.record.Fault, r.journal)
 	if err := cluster.WaitReady(ctx, r.cluster, readyWithin); err != nil {
 		return fmt.Errorf("not healthy before the first fault: %w", err)
 	}

@@ -36,6 +36,7 @@ var rules = []rule{
 	{"results", []string{"harness/history", "checkers"}},
 	{"docker/agent", []string{"github.com/mdlayher/netlink", "harness/link", "github.com/google/nftables", "golang.org/x/sys"}},
 	{"docker/canary", []string{"docker/canary", "harness/cluster", "harness/link", "harness/history", "workloads", "github.com/hashicorp/raft", "github.com/hashicorp/go-hclog", "go.etcd.io/bbolt"}},
+	{"docker/redis", []string{"harness/cluster", "harness/link", "harness/history", "workloads", "github.com/redis/go-redis/v9"}},
 	{"docker/etcd", []string{"harness/cluster", "harness/link", "harness/history", "workloads", "go.etcd.io/etcd", "google.golang.org/grpc"}},
 }
 

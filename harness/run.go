@@ -197,7 +197,7 @@ func (r *run) prepareFiles() error {
 	header := history.Header{
 		Schema: history.SchemaVersion, Run: r.owner.Run, Scenario: r.scenario.Name, Seed: r.plan.Seed,
 		System: r.scenario.System.SystemName(), Version: r.scenario.System.SystemVersion(), Options: r.scenario.options(),
-		Runtime: r.runtime.RuntimeName(), Nodes: r.scenario.System.NodeNames(), Clients: r.scenario.Clients,
+		Runtime: r.runtime.RuntimeName(), Nodes: r.scenario.System.NodeNames(), Clients: r.scenario.clientCount(),
 		Started: time.Now().UTC().Format(time.RFC3339), Harness: Version,
 	}
 	r.scenario.Workload.Describe(&header)

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/seatrial/seatrial/checkers"
 	"github.com/seatrial/seatrial/harness/cluster"
 	"github.com/seatrial/seatrial/harness/cluster/pod"
 	"github.com/seatrial/seatrial/harness/cluster/process"
 	"github.com/seatrial/seatrial/harness/fault"
+	"github.com/seatrial/seatrial/harness/link"
 	"github.com/seatrial/seatrial/harness/named"
 	"github.com/seatrial/seatrial/workloads"
 )
@@ -28,8 +30,14 @@ type Scenario struct {
 	About    string
 	System   cluster.System
 	Workload workloads.Workload
-	// Clients is how many work at a time. Default 10.
+	// Tags group scenarios on the command line, for instance "demo" or "track-record".
+	Tags []string
+	// Clients is how many work at a time. Default 10. With Groups it is left zero.
 	Clients int
+	// Groups divides the clients into groups with places of their own on the
+	// network. Without it all clients are one group, link.Clients, that no fault on
+	// nodes cuts off.
+	Groups []ClientGroup
 	// Rate bounds the operations per second of all clients together. Default 800.
 	Rate int
 	// Duration is how long clients work and faults come. Default 20 s.
@@ -47,6 +55,42 @@ type Scenario struct {
 	Runtime string
 }
 
+// ClientGroup is some clients that share a place on the network.
+type ClientGroup struct {
+	Name    string
+	Clients int
+	// Beside is the node that the group sits beside, and is cut off with:
+	// fault.Node, fault.Leader (whoever leads when a cut comes) or fault.Majority
+	// (the larger side of each cut). Empty is the open: no cut of nodes meets it.
+	Beside fault.Target
+}
+
+// groups are the scenario's client groups.
+func (s Scenario) groups() []ClientGroup {
+	if len(s.Groups) > 0 {
+		return s.Groups
+	}
+	return []ClientGroup{{Name: string(link.Clients), Clients: s.Clients}}
+}
+
+// clientCount is how many clients work at a time.
+func (s Scenario) clientCount() int {
+	count := 0
+	for _, g := range s.groups() {
+		count += g.Clients
+	}
+	return count
+}
+
+// world is what faults can be aimed at.
+func (s Scenario) world() fault.World {
+	w := fault.WorldOf(s.System)
+	for _, g := range s.groups() {
+		w.Groups = append(w.Groups, fault.Group{Name: link.End(g.Name), Beside: g.Beside})
+	}
+	return w
+}
+
 // UsageError is a mistake in what was asked for: commands exit with 64.
 type UsageError struct{ Err error }
 
@@ -54,13 +98,15 @@ func (e UsageError) Error() string { return e.Err.Error() }
 func (e UsageError) Unwrap() error { return e.Err }
 
 func init() {
-	named.Register(workloads.Registers{},
+	named.Register(workloads.Registers{}, workloads.Appends{},
 		checkers.Linearizable{}, checkers.LoadFloor{}, checkers.RecoversWithin{}, checkers.FaultsBit{},
-		checkers.FreshWithin{}, checkers.StaysUp{}, checkers.Complete{})
+		checkers.NothingLost{}, checkers.SetFull{}, checkers.FreshWithin{}, checkers.StaysUp{}, checkers.Complete{})
 }
 
 func (s Scenario) withDefaults() Scenario {
-	setDefault(&s.Clients, 10)
+	if len(s.Groups) == 0 {
+		setDefault(&s.Clients, 10)
+	}
 	setDefault(&s.Rate, 800)
 	setDefault(&s.Duration, 20*time.Second)
 	setDefault(&s.OperationTimeout, time.Second)
@@ -103,8 +149,10 @@ func (s Scenario) validate() error {
 	}
 	s = s.withDefaults()
 	switch {
-	case s.Clients < 1 || s.Rate < 1:
-		return fmt.Errorf("field Clients is %d and Rate %d: both must be at least 1", s.Clients, s.Rate)
+	case s.clientCount() < 1 || s.Rate < 1:
+		return fmt.Errorf("field Clients is %d and Rate %d: both must be at least 1", s.clientCount(), s.Rate)
+	case s.Clients != 0 && len(s.Groups) != 0:
+		return errors.New("fields Clients and Groups are both set: with Groups, leave Clients zero")
 	case s.Duration < 0 || s.OperationTimeout < 0 || s.RecoverWithin < 0:
 		return errors.New("fields Duration, OperationTimeout and RecoverWithin can't be below zero")
 	}
@@ -122,7 +170,32 @@ func (s Scenario) validate() error {
 			return fmt.Errorf("field Check[%d] is nil", i)
 		}
 	}
-	return fault.Check(s.Faults, s.System)
+	if err := s.validateGroups(); err != nil {
+		return err
+	}
+	return fault.Check(s.Faults, s.System, s.world())
+}
+
+func (s Scenario) validateGroups() error {
+	seen := map[string]bool{string(cluster.Probes): true}
+	for _, node := range s.System.NodeNames() {
+		seen[node] = true
+	}
+	for i, g := range s.groups() {
+		switch {
+		case g.Name == "" || strings.ContainsAny(g.Name, " \t\n"):
+			return fmt.Errorf("field Groups[%d]: the name %q must be one word", i, g.Name)
+		case seen[g.Name]:
+			return fmt.Errorf("field Groups[%d]: the name %s is taken by a node, another group or the harness", i, g.Name)
+		case g.Clients < 1:
+			return fmt.Errorf("group %s: Clients is %d: it must be at least 1", g.Name, g.Clients)
+		}
+		seen[g.Name] = true
+		if err := g.Beside.ValidatePlace(s.System); err != nil {
+			return fmt.Errorf("group %s: %w", g.Name, err)
+		}
+	}
+	return nil
 }
 
 // runtime is what runs the scenario's system.
@@ -158,7 +231,7 @@ func (s Scenario) checks() checkers.All {
 
 // options are the system's parameters beside its version, for headers and reports.
 func (s Scenario) options() map[string]string {
-	text, err := json.Marshal(s.System)
+	text, err := named.Marshal(s.System)
 	var fields map[string]any
 	if err != nil || json.Unmarshal(text, &fields) != nil {
 		return nil
@@ -169,11 +242,25 @@ func (s Scenario) options() map[string]string {
 		case nil, "", false, float64(0):
 			continue
 		}
-		if name = strings.ToLower(name); name != "version" && name != "nodes" {
-			options[name] = fmt.Sprint(value)
+		switch name {
+		case "type", "Version", "Nodes":
+		default:
+			options[dashed(name)] = fmt.Sprint(value)
 		}
 	}
 	return options
+}
+
+// dashed writes MinReplicas as min-replicas.
+func dashed(name string) string {
+	var b strings.Builder
+	for i, c := range name {
+		if unicode.IsUpper(c) && i > 0 {
+			b.WriteByte('-')
+		}
+		b.WriteRune(unicode.ToLower(c))
+	}
+	return b.String()
 }
 
 // Plan is a scenario with everything that its seed decides.
@@ -190,7 +277,7 @@ func NewPlan(s Scenario, seed uint64) (Plan, error) {
 		return Plan{}, err
 	}
 	s = s.withDefaults()
-	steps := fault.Plan(s.Faults, seed, s.System.NodeNames(), s.Duration)
+	steps := fault.Plan(s.Faults, seed, s.world(), s.Duration)
 	if never := fault.Never(s.Faults, steps); len(never) > 0 {
 		return Plan{}, UsageError{fmt.Errorf("scenario %s: within its %v these faults never come: %s: a run would prove nothing", s.Name, s.Duration, strings.Join(never, ", "))}
 	}

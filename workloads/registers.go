@@ -57,14 +57,6 @@ func (w Registers) Validate(system any) error {
 	return nil
 }
 
-// offers says which workloads a system offers.
-func offers(system any) string {
-	if _, ok := system.(RegisterOpener); ok {
-		return fmt.Sprintf("%T offers registers", system)
-	}
-	return fmt.Sprintf("%T offers no workload: implement one of the openers of package workloads", system)
-}
-
 // Describe says that each key is a register with compare-and-set, absent at first.
 func (Registers) Describe(header *history.Header) {
 	header.Model = "cas-register"
@@ -118,10 +110,19 @@ func (l *registerLoad) value() history.Value {
 }
 
 // FinalReads are all keys that were in use at any time.
-func (l *registerLoad) FinalReads() []string {
+func (l *registerLoad) FinalReads() []FinalRead {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return append([]string(nil), l.touched...)
+	reads := make([]FinalRead, 0, len(l.touched))
+	for _, key := range l.touched {
+		reads = append(reads, FinalRead{Operation: readOf(history.Read, key)})
+	}
+	return reads
+}
+
+// readOf is a read of a key, which has no value of its own.
+func readOf(kind history.Kind, key string) Operation {
+	return Operation{Kind: kind, Key: key, Value: history.None, Expect: history.None}
 }
 
 func (l *registerLoad) Open(ctx context.Context, session link.Session) (Client, error) {
@@ -142,7 +143,7 @@ type registerClient struct {
 
 func (c *registerClient) Next(draw *rand.Rand) Operation {
 	key := c.load.key(draw.IntN(c.load.Keys))
-	op := Operation{Kind: history.Read, Key: key, Value: history.None, Expect: history.None}
+	op := readOf(history.Read, key)
 	switch share := draw.IntN(100); {
 	case share < c.load.ReadShare:
 	case share < c.load.ReadShare+c.load.CASShare:
@@ -154,10 +155,6 @@ func (c *registerClient) Next(draw *rand.Rand) Operation {
 		op.Kind, op.Value = history.Write, c.load.value()
 	}
 	return op
-}
-
-func (c *registerClient) FinalRead(key string) Operation {
-	return Operation{Kind: history.Read, Key: key, Value: history.None, Expect: history.None}
 }
 
 func (c *registerClient) Do(ctx context.Context, op Operation) (Answer, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 
 	"github.com/seatrial/seatrial/harness/history"
 	"github.com/seatrial/seatrial/harness/link"
@@ -26,6 +27,28 @@ type Register interface {
 	// history.None where the system does not say.
 	CompareAndSet(ctx context.Context, key string, expect, value history.Value) (swapped bool, saw history.Value, err error)
 	Close() error
+}
+
+// Appender is a client of a system's lists: each append adds one element that was
+// never added before, so a list is as good as a set. It is used by one goroutine at
+// a time. Errors are as for [Register]; one of [Garbage] comes with the elements
+// that are values.
+type Appender interface {
+	Append(ctx context.Context, key string, element history.Value) error
+	// List returns every element, as often as it is there, as clients are served:
+	// by whoever leads. An absent list is empty.
+	List(ctx context.Context, key string) ([]history.Value, error)
+	// ListLocal returns what the session's own node holds, whoever leads.
+	ListLocal(ctx context.Context, key string) ([]history.Value, error)
+	Close() error
+}
+
+// AppendOpener is a system that offers appends.
+type AppendOpener interface {
+	// OpenAppender connects a client. Where a system's clients look for the leader
+	// by themselves, the session's node is only where they begin, and what
+	// ListLocal reads.
+	OpenAppender(ctx context.Context, session link.Session) (Appender, error)
 }
 
 // RegisterOpener is a system that offers registers.
@@ -78,15 +101,21 @@ type Load interface {
 	// Open connects a client.
 	Open(ctx context.Context, session link.Session) (Client, error)
 	// FinalReads lists what is to be read once after everything is healed.
-	FinalReads() []string
+	FinalReads() []FinalRead
+}
+
+// FinalRead is a read of the end of a run.
+type FinalRead struct {
+	Operation Operation
+	// EachNode asks for one read through a session with each member, instead of
+	// one with any.
+	EachNode bool
 }
 
 // Client does the operations of one process.
 type Client interface {
 	// Next draws the process's next operation.
 	Next(draw *rand.Rand) Operation
-	// FinalRead is the operation that reads one of [Load.FinalReads].
-	FinalRead(of string) Operation
 	// Do carries it out and returns what the completion is to say.
 	Do(ctx context.Context, op Operation) (Answer, error)
 	Close() error
@@ -103,4 +132,21 @@ type Operation struct {
 type Answer struct {
 	Result   history.Value
 	Mismatch bool // a compare-and-set that was told no
+	// List is what a read of a list returned.
+	List []history.Value
+}
+
+// offers says which workloads a system offers.
+func offers(system any) string {
+	var names []string
+	if _, ok := system.(RegisterOpener); ok {
+		names = append(names, "registers")
+	}
+	if _, ok := system.(AppendOpener); ok {
+		names = append(names, "appends")
+	}
+	if len(names) == 0 {
+		return fmt.Sprintf("%T offers no workload: implement one of the openers of package workloads", system)
+	}
+	return fmt.Sprintf("%T offers %s", system, strings.Join(names, " and "))
 }

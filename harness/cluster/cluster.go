@@ -77,6 +77,24 @@ type ProcessSystem interface {
 	ProcessCommand(node string, at Addresses) (Command, error)
 }
 
+// Membered is a system in which only some nodes hold data and serve clients; the
+// others watch (sentinels, proxies, arbiters). Clients work on members, and
+// targets that are drawn are drawn among them. What is not a member is cut like
+// any other node: it is on the side that its target is not on.
+type Membered interface {
+	System
+	// Members are those of NodeNames that hold data, in the same order.
+	Members() []string
+}
+
+// Members are the nodes of a system that hold data: all, unless it is [Membered].
+func Members(s System) []string {
+	if m, ok := s.(Membered); ok {
+		return m.Members()
+	}
+	return s.NodeNames()
+}
+
 // LeaderFinder is a system that can say who leads.
 type LeaderFinder interface {
 	// Leader asks the session's node who it believes leads; "" where it knows none.
@@ -100,6 +118,11 @@ type ImageBuilder interface {
 	// FromBinary makes an image with nothing but the program at /<name>, and
 	// returns its tag.
 	FromBinary(ctx context.Context, name, binary string) (tag string, err error)
+	// FromDockerfile builds an image from a folder's files, "Dockerfile" among
+	// them, and returns its tag. The key of files is a name relative to the folder.
+	// Where the Dockerfile says FROM debian:bookworm-slim and that image can't be
+	// had, it is made from Debian's packages first.
+	FromDockerfile(ctx context.Context, name string, files map[string][]byte) (tag string, err error)
 }
 
 // State is what a node's program is doing.

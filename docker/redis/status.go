@@ -1,0 +1,51 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/seatrial/seatrial/harness/link"
+)
+
+// Ready asks the session's node. A sentinel must see the master, every replica and
+// its quorum. A server must be the master that the sentinels name, with every
+// other server in touch, or a replica of it that is in touch. So an old master
+// that was not told yet is not ready.
+func (c Cluster) Ready(ctx context.Context, session link.Session) error {
+	c = c.withDefaults()
+	v, err := c.View(ctx, session)
+	if err != nil {
+		return err
+	}
+	if !v.Linked {
+		return fmt.Errorf("redis at %s is not ready: %s", session.Node, v.Why)
+	}
+	if v.Role == "sentinel" {
+		return nil
+	}
+	master, err := c.askMaster(ctx, session)
+	switch {
+	case err != nil:
+		return fmt.Errorf("redis at %s is not ready: %w", session.Node, err)
+	case v.Master != master:
+		return fmt.Errorf("redis at %s is not ready: it takes %s for the master, and the sentinels %s", session.Node, v.Master, master)
+	case v.Role == "master" && len(v.Replicas) < c.Servers-1:
+		return fmt.Errorf("redis at %s is not ready: the master is in touch with %d of %d replicas", session.Node, len(v.Replicas), c.Servers-1)
+	}
+	return nil
+}
+
+// Leader is the master that the session's node believes in. The word of a
+// sentinel, with its configuration epoch, outweighs that of a server.
+func (c Cluster) Leader(ctx context.Context, session link.Session) (node string, term uint64, err error) {
+	v, err := c.View(ctx, session)
+	switch {
+	case err != nil:
+		return "", 0, err
+	case v.Role == "sentinel":
+		return v.Master, v.Epoch + 1, nil
+	case v.Role == "master":
+		return v.Node, 0, nil
+	}
+	return "", 0, nil // a replica knows only whom it follows
+}
