@@ -1,8 +1,10 @@
 package harness_test
 
 import (
+	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,4 +16,16 @@ func TestTheReadmeIsWhole(t *testing.T) {
 	for _, link := range regexp.MustCompile(`\]\(([^)]+)\)`).FindAllStringSubmatch(text, -1) {
 		require.FileExists(t, filepath.Join("..", link[1]))
 	}
+}
+
+// The system that CONTRIBUTING shows is the one that is compiled and run here.
+func TestTheSystemOfContributingIsTheOneThatRuns(t *testing.T) {
+	text, err := os.ReadFile("../CONTRIBUTING.md")
+	require.NoError(t, err)
+	found := regexp.MustCompile("(?s)## Add a system, in 80 lines.*?```go\n(.*?)```").FindStringSubmatch(string(text))
+	require.NotNil(t, found)
+	require.LessOrEqual(t, strings.Count(found[1], "\n"), 80)
+	code, err := os.ReadFile("example_system_test.go")
+	require.NoError(t, err)
+	require.Contains(t, string(code), found[1])
 }
