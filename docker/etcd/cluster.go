@@ -33,8 +33,8 @@ type Cluster struct {
 	// Version is one of [Cluster.Versions]. Default 3.5.35.
 	Version string `json:"version,omitempty"`
 	// Serializable makes reads serializable: a member answers from its own store
-	// without asking the leader, so a read may be stale. Writes and
-	// compare-and-sets are not affected.
+	// without asking the leader, so a read may be stale. Writes, compare-and-sets
+	// and appends are not affected.
 	Serializable bool `json:"serializable,omitempty"`
 }
 
@@ -43,6 +43,7 @@ var (
 	_ cluster.Versioned        = Cluster{}
 	_ cluster.LeaderFinder     = Cluster{}
 	_ workloads.RegisterOpener = Cluster{}
+	_ workloads.AppendOpener   = Cluster{}
 )
 
 // SystemName is "etcd".
@@ -68,8 +69,8 @@ func (c Cluster) Validate() error {
 	if c.Nodes < 0 || c.Nodes > maxNodes {
 		wrong = append(wrong, fmt.Errorf("etcd: Nodes is %d: 1 to %d are possible (0 means %d)", c.Nodes, maxNodes, defaultNodes))
 	}
-	if version := c.SystemVersion(); !slices.Contains(c.Versions(), version) {
-		wrong = append(wrong, fmt.Errorf("etcd: version %q is not offered: the versions are %s", version, strings.Join(c.Versions(), ", ")))
+	if _, err := recipeOf(c.SystemVersion()); err != nil {
+		wrong = append(wrong, err)
 	}
 	return errors.Join(wrong...)
 }
@@ -99,6 +100,10 @@ func (c Cluster) Ports() []cluster.Port {
 // directory goes on with that. All members must be told the same peer address for
 // a member, so a runtime that gives every pair of nodes its own is refused.
 func (c Cluster) PodCommand(node string, at cluster.Addresses) (cluster.Command, error) {
+	r, err := recipeOf(c.SystemVersion())
+	if err != nil {
+		return cluster.Command{}, err
+	}
 	names := c.NodeNames()
 	if !slices.Contains(names, node) {
 		return cluster.Command{}, fmt.Errorf("etcd: there is no node %q: the nodes are %s", node, strings.Join(names, ", "))
@@ -113,7 +118,7 @@ func (c Cluster) PodCommand(node string, at cluster.Addresses) (cluster.Command,
 		members = append(members, member+"=http://"+dialled)
 	}
 	return cluster.Command{Args: []string{
-		"/" + programName,
+		r.program,
 		"--name", node,
 		"--data-dir", at.DataDir(node),
 		"--listen-client-urls", "http://" + at.Listen(node, ClientPort),
@@ -124,6 +129,7 @@ func (c Cluster) PodCommand(node string, at cluster.Addresses) (cluster.Command,
 		"--initial-cluster-state", "new",
 		"--initial-cluster-token", "seatrial",
 		// Elections and lost peers are logged at level info, and little else is.
+		// 3.4 has another logger by default.
 		"--logger", "zap",
 		"--log-level", "info",
 		"--log-outputs", "stderr",

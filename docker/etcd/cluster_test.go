@@ -13,7 +13,7 @@ func TestValidate(t *testing.T) {
 	}
 	err := Cluster{Nodes: -1, Version: "3.5.99"}.Validate()
 	require.ErrorContains(t, err, "Nodes is -1")
-	require.ErrorContains(t, err, `version "3.5.99" is not offered: the versions are 3.5.35, 3.6.16`)
+	require.ErrorContains(t, err, `version "3.5.99" is not offered: the versions are 3.5.35, 3.4.23, 3.6.16, 3.7.3`)
 	require.Error(t, Cluster{Nodes: 10}.Validate())
 }
 
@@ -63,6 +63,14 @@ func TestPodCommand(t *testing.T) {
 		"--log-level", "info",
 		"--log-outputs", "stderr",
 	}, command.Args)
+
+	// Debian's package puts etcd elsewhere; it takes the same arguments.
+	packaged, err := Cluster{Version: "3.4.23"}.PodCommand("n2", podAddresses{})
+	require.NoError(t, err)
+	require.Equal(t, "/usr/bin/etcd", packaged.Args[0])
+	require.Equal(t, command.Args[1:], packaged.Args[1:])
+	_, err = Cluster{Version: "9"}.PodCommand("n2", podAddresses{})
+	require.ErrorContains(t, err, `version "9" is not offered`)
 
 	_, err = Cluster{}.PodCommand("n4", podAddresses{})
 	require.ErrorContains(t, err, `no node "n4"`)

@@ -6,9 +6,11 @@
 //
 // It runs in pods. Its image holds one static program, built by the Go toolchain
 // from a module of a few lines that calls etcd's own entry point at a fixed
-// version; no registry is involved. The versions offered are those of [Cluster.Versions].
-// Every setting is etcd's default (heartbeat 100 ms, election 1000 ms, pre-vote,
-// snapshots, quota); only names and addresses are given.
+// version; no registry is involved. Only 3.4, which has no such module, is Debian's
+// package. The versions offered are those of [Cluster.Versions].
+// Every setting is that version's default (heartbeat 100 ms, election 1000 ms,
+// snapshots, quota; pre-vote, which 3.4 has off); only names, addresses and where
+// to log are given.
 //
 // # What it offers
 //
@@ -16,6 +18,13 @@
 // a Range, linearizable unless [Cluster.Serializable] is set; a write is a Put; a
 // compare-and-set is one transaction, If(value = expect).Then(Put).Else(Range), so
 // a client that is told no also learns what was there.
+//
+// Lists ([Cluster.OpenAppender]): an element is a key of its own, list/<list>/<element>,
+// and an append is a plain Put of it. etcd's keys are a set, so the list alone would
+// not show an element that was appended twice; but etcd counts the Puts of a key,
+// its version, and the element is listed that often. A list is read by one Range, in
+// the order in which its elements first came, so it is all of one point of etcd's log.
+// It is read as registers are; [workloads.Appender]'s ListLocal is always serializable.
 //
 // Readiness ([Cluster.Ready]) is a linearizable read through the node: it needs a
 // quorum and a leader, as a client's request does. [Cluster.Leader] asks one node

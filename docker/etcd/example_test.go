@@ -15,10 +15,10 @@ import (
 func ExampleCluster() {
 	system := etcd.Cluster{Nodes: 3, Version: "3.6.16"}
 	fmt.Println(system.SystemName(), system.SystemVersion(), system.NodeNames())
-	fmt.Println(etcd.Cluster{Version: "3.4"}.Validate())
+	fmt.Println(etcd.Cluster{Version: "3.3"}.Validate())
 	// Output:
 	// etcd 3.6.16 [n1 n2 n3]
-	// etcd: version "3.4" is not offered: the versions are 3.5.35, 3.6.16
+	// etcd: version "3.3" is not offered: the versions are 3.5.35, 3.4.23, 3.6.16, 3.7.3
 }
 
 // A client of one node tells apart what did not happen from what nobody knows.

@@ -10,12 +10,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
 
+	"github.com/seatrial/seatrial/harness/history"
 	"github.com/seatrial/seatrial/harness/link"
 	"github.com/seatrial/seatrial/workloads"
 )
@@ -24,6 +26,7 @@ import (
 type fakeServer struct {
 	etcdserverpb.UnimplementedKVServer
 	answer       func() error
+	pairs        []*mvccpb.KeyValue // what each Range finds
 	requests     atomic.Int64
 	serializable atomic.Bool // of the latest Range
 }
@@ -41,7 +44,7 @@ func (f *fakeServer) Txn(context.Context, *etcdserverpb.TxnRequest) (*etcdserver
 func (f *fakeServer) Range(_ context.Context, request *etcdserverpb.RangeRequest) (*etcdserverpb.RangeResponse, error) {
 	f.requests.Add(1)
 	f.serializable.Store(request.Serializable)
-	return &etcdserverpb.RangeResponse{}, f.answer()
+	return &etcdserverpb.RangeResponse{Kvs: f.pairs}, f.answer()
 }
 
 // dialTo is a dialer to one address, whatever it is asked for.
@@ -111,6 +114,19 @@ func TestErrorsAreClassified(t *testing.T) {
 			require.Error(t, err)
 			require.True(t, workloads.IsNotDone(err), "a read has no effect: %v", err)
 			require.EqualValues(t, 3, fake.requests.Load(), "each request is sent once")
+
+			appender, err := Cluster{}.OpenAppender(t.Context(), session)
+			require.NoError(t, err)
+			defer func() { _ = appender.Close() }()
+			err = appender.Append(within(t, ample), "l", 1)
+			require.Error(t, err)
+			require.Equal(t, c.notDone, workloads.IsNotDone(err), err)
+			for _, read := range []func(context.Context, string) ([]history.Value, error){appender.List, appender.ListLocal} {
+				_, err = read(within(t, ample), "l")
+				require.Error(t, err)
+				require.True(t, workloads.IsNotDone(err), "a read has no effect: %v", err)
+			}
+			require.EqualValues(t, 6, fake.requests.Load(), "each request is sent once")
 		})
 	}
 }
@@ -124,6 +140,17 @@ func TestSerializable(t *testing.T) {
 		_, err = register.Read(within(t, ample), "k")
 		require.NoError(t, err)
 		require.Equal(t, serializable, fake.serializable.Load())
+
+		appender, err := Cluster{Serializable: serializable}.OpenAppender(t.Context(), session)
+		require.NoError(t, err)
+		defer func() { _ = appender.Close() }()
+		_, err = appender.ListLocal(within(t, ample), "l")
+		require.NoError(t, err)
+		require.True(t, fake.serializable.Load())
+		_, err = appender.List(within(t, ample), "l")
+		require.NoError(t, err)
+		require.Equal(t, serializable, fake.serializable.Load())
+
 		require.NoError(t, Cluster{Serializable: true}.Ready(within(t, ample), session))
 		require.False(t, fake.serializable.Load(), "readiness is never read from one member alone")
 	}

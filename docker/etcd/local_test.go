@@ -42,7 +42,11 @@ func startLocal(t testing.TB, system Cluster) *localCluster {
 	t.Helper()
 	building, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
 	defer cancel()
-	program, err := system.build(building, build.Builder{})
+	r, err := recipeOf(system.SystemVersion())
+	require.NoError(t, err)
+	files, err := r.files()
+	require.NoError(t, err)
+	program, err := r.build(building, build.Builder{}, files)
 	require.NoError(t, err)
 
 	l := &localCluster{t: t, system: system, program: program, dir: t.TempDir(),
@@ -102,6 +106,14 @@ func (l *localCluster) open(node string) workloads.Register {
 	require.NoError(l.t, err)
 	l.t.Cleanup(func() { _ = register.Close() })
 	return register
+}
+
+func (l *localCluster) openAppender(node string) workloads.Appender {
+	l.t.Helper()
+	appender, err := l.system.OpenAppender(context.Background(), l.session(node))
+	require.NoError(l.t, err)
+	l.t.Cleanup(func() { _ = appender.Close() })
+	return appender
 }
 
 func (l *localCluster) start(node string) {
@@ -186,23 +198,7 @@ func (l *localCluster) waitReady(node string) {
 // eventually asks again until there is no error.
 func (l *localCluster) eventually(what string, ask func(context.Context) error) {
 	l.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	again := time.NewTicker(20 * time.Millisecond)
-	defer again.Stop()
-	for {
-		attempt, done := context.WithTimeout(ctx, 2*time.Second)
-		err := ask(attempt)
-		done()
-		if err == nil {
-			return
-		}
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-			require.NoError(l.t, err, "waited 30 s until: %s", what)
-		}
-	}
+	waitFor(l.t, context.Background(), what, ask)
 }
 
 func within(t testing.TB, limit time.Duration) context.Context {

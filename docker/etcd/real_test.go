@@ -21,11 +21,12 @@ import (
 const ample = 20 * time.Second
 
 func TestOneMember(t *testing.T) {
-	for _, version := range (Cluster{}).Versions() {
+	for _, version := range builtVersions(t) {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
 			l := startLocal(t, Cluster{Nodes: 1, Version: version})
 			testValues(t, l)
+			testAppends(t, l)
 			testCompareAndSet(t, l)
 			testGarbage(t, l)
 			testRefused(t, l)
@@ -181,6 +182,7 @@ func TestThreeMembers(t *testing.T) {
 	second, secondTerm := agreedLeader(l, left)
 	require.NotEqual(t, first, second)
 	require.Greater(t, secondTerm, firstTerm)
+	require.NoError(t, l.openAppender(second).Append(within(t, ample), "shared", 4))
 	require.NoError(t, l.open(second).Write(within(t, ample), "shared", 2))
 
 	last := without(left, second)[0]
@@ -208,6 +210,13 @@ func testQuorumLost(t *testing.T, l *localCluster, last string) {
 	_, err = l.open(last).Read(within(t, 300*time.Millisecond), "shared")
 	require.True(t, workloads.IsNotDone(err), "a linearizable read needs one: %v", err)
 	require.Error(t, l.system.Ready(within(t, 300*time.Millisecond), l.session(last)))
+
+	appender := l.openAppender(last)
+	elements, err := appender.ListLocal(within(t, ample), "shared")
+	require.NoError(t, err)
+	require.Equal(t, []history.Value{4}, elements, "what the member itself holds")
+	_, err = appender.List(within(t, 300*time.Millisecond), "shared")
+	require.True(t, workloads.IsNotDone(err), "a list is read linearizably: %v", err)
 
 	l.eventually("the last member knows of no leader", func(ctx context.Context) error {
 		leader, _, err := l.system.Leader(ctx, l.session(last))

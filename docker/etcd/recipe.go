@@ -9,79 +9,102 @@ import (
 	"github.com/seatrial/seatrial/harness/cluster"
 )
 
-// recipes holds, for each version, a module that builds etcd. A folder with its
-// own go.mod belongs to no other module and can't be embedded, hence the suffix
-// that every file loses when it is written out.
+// recipes holds, for each version, a module that builds etcd, or a Dockerfile that
+// installs it. A folder with its own go.mod belongs to no other module and can't
+// be embedded, hence the suffix that a module's files lose when they are written out.
 //
 //go:embed recipe
 var recipes embed.FS
 
 const recipeSuffix = ".tmpl"
 
-// programName is the program's path in its image, without the slash.
-const programName = "etcd"
+// imageName is what images of etcd are called, and the program in those that hold
+// nothing else.
+const imageName = "etcd"
 
-// offered says which recipe builds a version.
-var offered = []struct{ version, recipe string }{
-	{"3.5.35", "recipe/3.5"},
-	{"3.6.16", "recipe/3.6"},
+// A recipe says how the image of a version is made.
+type recipe struct {
+	version string
+	// folder holds a module, or a Dockerfile.
+	folder string
+	// program is the path of etcd in the image.
+	program string
+}
+
+// offered are the recipes, the default first.
+var offered = []recipe{
+	{version: defaultVersion, folder: "recipe/3.5", program: "/" + imageName},
+	{version: "3.4.23", folder: "recipe/3.4", program: "/usr/bin/etcd"},
+	{version: "3.6.16", folder: "recipe/3.6", program: "/" + imageName},
+	{version: "3.7.3", folder: "recipe/3.7", program: "/" + imageName},
 }
 
 // Versions are those offered, the default first.
 func (c Cluster) Versions() []string {
 	versions := make([]string, 0, len(offered))
-	for _, o := range offered {
-		versions = append(versions, o.version)
+	for _, r := range offered {
+		versions = append(versions, r.version)
 	}
 	return versions
 }
 
-// Image builds the program and an image that holds nothing else.
+// Image makes the image of the cluster's version: the one program, built from
+// etcd's Go module, or for 3.4 Debian's package on a small Debian.
 func (c Cluster) Image(ctx context.Context, builder cluster.ImageBuilder) (tag string, err error) {
-	path, err := c.build(ctx, builder)
+	r, err := recipeOf(c.SystemVersion())
 	if err != nil {
 		return "", err
 	}
-	tag, err = builder.FromBinary(ctx, programName, path)
+	files, err := r.files()
 	if err != nil {
-		return "", fmt.Errorf("make the image of etcd %s: %w", c.SystemVersion(), err)
+		return "", err
+	}
+	if _, packaged := files["Dockerfile"]; packaged {
+		tag, err = builder.FromDockerfile(ctx, imageName, files)
+	} else {
+		var path string
+		if path, err = r.build(ctx, builder, files); err != nil {
+			return "", err
+		}
+		tag, err = builder.FromBinary(ctx, imageName, path)
+	}
+	if err != nil {
+		return "", fmt.Errorf("make the image of etcd %s: %w", r.version, err)
 	}
 	return tag, nil
 }
 
-// build returns the path of a static etcd of the cluster's version.
-func (c Cluster) build(ctx context.Context, builder cluster.ProgramBuilder) (path string, err error) {
-	files, err := recipeFiles(c.SystemVersion())
+// build returns the path of a static etcd.
+func (r recipe) build(ctx context.Context, builder cluster.ProgramBuilder, files map[string][]byte) (path string, err error) {
+	path, err = builder.GoTemplate(ctx, "etcd-"+r.version, files)
 	if err != nil {
-		return "", err
-	}
-	path, err = builder.GoTemplate(ctx, "etcd-"+c.SystemVersion(), files)
-	if err != nil {
-		return "", fmt.Errorf("build etcd %s: %w", c.SystemVersion(), err)
+		return "", fmt.Errorf("build etcd %s: %w", r.version, err)
 	}
 	return path, nil
 }
 
-// recipeFiles are the files of the module that builds a version, under the names
-// that the Go toolchain wants.
-func recipeFiles(version string) (map[string][]byte, error) {
-	for _, o := range offered {
-		if o.version != version {
-			continue
+func recipeOf(version string) (recipe, error) {
+	for _, r := range offered {
+		if r.version == version {
+			return r, nil
 		}
-		entries, err := recipes.ReadDir(o.recipe)
-		if err != nil {
-			return nil, fmt.Errorf("read the recipe of etcd %s: %w", version, err)
-		}
-		files := make(map[string][]byte, len(entries))
-		for _, entry := range entries {
-			text, err := recipes.ReadFile(o.recipe + "/" + entry.Name())
-			if err != nil {
-				return nil, fmt.Errorf("read the recipe of etcd %s: %w", version, err)
-			}
-			files[strings.TrimSuffix(entry.Name(), recipeSuffix)] = text
-		}
-		return files, nil
 	}
-	return nil, fmt.Errorf("etcd: version %q is not offered: the versions are %s", version, strings.Join(Cluster{}.Versions(), ", "))
+	return recipe{}, fmt.Errorf("etcd: version %q is not offered: the versions are %s", version, strings.Join(Cluster{}.Versions(), ", "))
+}
+
+// files are the recipe's files, under the names that their tools want.
+func (r recipe) files() (map[string][]byte, error) {
+	entries, err := recipes.ReadDir(r.folder)
+	if err != nil {
+		return nil, fmt.Errorf("read the recipe of etcd %s: %w", r.version, err)
+	}
+	files := make(map[string][]byte, len(entries))
+	for _, entry := range entries {
+		text, err := recipes.ReadFile(r.folder + "/" + entry.Name())
+		if err != nil {
+			return nil, fmt.Errorf("read the recipe of etcd %s: %w", r.version, err)
+		}
+		files[strings.TrimSuffix(entry.Name(), recipeSuffix)] = text
+	}
+	return files, nil
 }

@@ -11,10 +11,25 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// builtVersions are those that are built from a Go module.
+func builtVersions(t *testing.T) []string {
+	t.Helper()
+	var built []string
+	for _, r := range offered {
+		if files, err := r.files(); err == nil && files["go.mod"] != nil {
+			built = append(built, r.version)
+		}
+	}
+	require.Len(t, built, 3)
+	return built
+}
+
 // A recipe builds the version that it is offered for, from complete checksums.
 func TestRecipesMatchVersions(t *testing.T) {
-	for _, version := range (Cluster{}).Versions() {
-		files, err := recipeFiles(version)
+	for _, version := range builtVersions(t) {
+		r, err := recipeOf(version)
+		require.NoError(t, err)
+		files, err := r.files()
 		require.NoError(t, err)
 		require.Len(t, files, 3)
 		required := regexp.MustCompile(`(?m)^require go\.etcd\.io/etcd/server/v3 (v\S+)$`).FindSubmatch(files["go.mod"])
@@ -27,13 +42,24 @@ func TestRecipesMatchVersions(t *testing.T) {
 	}
 }
 
+// Another version than the one that is offered can't be installed.
+func TestPackageMatchesVersion(t *testing.T) {
+	r, err := recipeOf("3.4.23")
+	require.NoError(t, err)
+	files, err := r.files()
+	require.NoError(t, err)
+	require.Len(t, files, 1)
+	require.Contains(t, string(files["Dockerfile"]), "FROM debian:bookworm-slim\n", "it builds anywhere")
+	require.Contains(t, string(files["Dockerfile"]), "etcd-server="+r.version+"*")
+}
+
 // Every embedded file belongs to a version and has the suffix that keeps it out
 // of the Go toolchain's sight.
 func TestNoStrayRecipes(t *testing.T) {
 	used := map[string]bool{}
 	for _, o := range offered {
-		require.False(t, used[o.recipe], "%s builds one version", o.recipe)
-		used[o.recipe] = true
+		require.False(t, used[o.folder], "%s makes one version", o.folder)
+		used[o.folder] = true
 	}
 	require.NoError(t, fs.WalkDir(recipes, "recipe", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -41,7 +67,7 @@ func TestNoStrayRecipes(t *testing.T) {
 		}
 		folder := path[:strings.LastIndexByte(path, '/')]
 		require.True(t, used[folder], path)
-		require.True(t, strings.HasSuffix(path, recipeSuffix), path)
+		require.True(t, strings.HasSuffix(path, recipeSuffix) || strings.HasSuffix(path, "/Dockerfile"), path)
 		return nil
 	}))
 }
@@ -67,6 +93,11 @@ func (f *fakeBuilder) FromBinary(_ context.Context, name, binary string) (string
 	return "tag-of-" + name, nil
 }
 
+func (f *fakeBuilder) FromDockerfile(_ context.Context, name string, files map[string][]byte) (string, error) {
+	f.image, f.files = name, files
+	return "packaged-" + name, f.fails
+}
+
 func TestImage(t *testing.T) {
 	var builder fakeBuilder
 	tag, err := Cluster{Version: "3.6.16"}.Image(t.Context(), &builder)
@@ -85,5 +116,19 @@ func TestImage(t *testing.T) {
 	require.ErrorContains(t, err, "build etcd 3.5.35")
 
 	_, err = Cluster{Version: "9"}.Image(t.Context(), &builder)
-	require.ErrorContains(t, err, "3.5.35, 3.6.16")
+	require.ErrorContains(t, err, "3.5.35, 3.4.23, 3.6.16, 3.7.3")
+}
+
+func TestImageOfAPackage(t *testing.T) {
+	var builder fakeBuilder
+	tag, err := Cluster{Version: "3.4.23"}.Image(t.Context(), &builder)
+	require.NoError(t, err)
+	require.Equal(t, "packaged-etcd", tag)
+	require.Contains(t, builder.files, "Dockerfile")
+	require.Empty(t, builder.template, "nothing is compiled")
+
+	builder.fails = errors.New("no such package")
+	_, err = Cluster{Version: "3.4.23"}.Image(t.Context(), &builder)
+	require.ErrorIs(t, err, builder.fails)
+	require.ErrorContains(t, err, "image of etcd 3.4.23")
 }

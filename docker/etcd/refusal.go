@@ -1,13 +1,17 @@
 package etcd
 
 import (
+	"fmt"
+
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+
+	"github.com/seatrial/seatrial/workloads"
 )
 
 // refusals are the errors, by their text, that etcd makes for a Put or a Txn
 // before it hands the request to raft, or that raft makes before it appends to its
 // log or forwards: the request certainly has no effect. Read in the sources of
-// 3.5.35 and 3.6.16:
+// 3.4.23 (as Debian builds it), 3.5.35, 3.6.16 and 3.7.3, which agree:
 //
 //   - api/v3rpc/interceptor.go makes "not capable", "not supported for learner" and
 //     "no leader" before the handler runs;
@@ -40,3 +44,23 @@ var refusals = map[string]bool{
 // refusedBeforeProposal reports whether err, as gRPC returned it, says that etcd
 // did not let the request into its log.
 func refusedBeforeProposal(err error) bool { return refusals[rpctypes.ErrorDesc(err)] }
+
+// judge marks an error of an operation that writes as not done where that is certain.
+func (c *connection) judge(doing, key string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case workloads.IsNotDone(err) || refusedBeforeProposal(err):
+		return workloads.NotDone(c.explain(doing, key, err))
+	default:
+		return c.explain(doing, key, err)
+	}
+}
+
+func (c *connection) explain(doing, key string, err error) error {
+	const keyMax = 64 // in an error
+	if len(key) > keyMax {
+		key = key[:keyMax] + "…"
+	}
+	return fmt.Errorf("%s %q through %s: %w", doing, key, c.session.Node, err)
+}

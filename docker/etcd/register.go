@@ -15,9 +15,12 @@ import (
 	"github.com/seatrial/seatrial/workloads"
 )
 
-// ErrGarbage is wrapped by the error of an operation that found something in a
-// key that no register of this package writes. The error says what was found.
-var ErrGarbage = errors.New("not a register's value")
+// ErrGarbage is wrapped by the error of an operation that found something that no
+// client of this package writes. The error says what was found.
+var ErrGarbage = errors.New("not what a client wrote")
+
+// garbageShown is how much of it an error shows, in bytes.
+const garbageShown = 100
 
 // OpenRegister returns a client of the session's node. It does not wait for the
 // node: each operation waits until its deadline for the connection.
@@ -47,20 +50,20 @@ func (r *register) Read(ctx context.Context, key string) (history.Value, error) 
 		value, err := decode(answer.Kvs)
 		return value, err
 	}
-	return history.None, workloads.NotDone(r.explain("read", key, err))
+	return history.None, workloads.NotDone(r.conn.explain("read", key, err))
 }
 
 // Write is a Put.
 func (r *register) Write(ctx context.Context, key string, value history.Value) error {
 	text, err := encode(value)
 	if err != nil {
-		return workloads.NotDone(r.explain("write", key, err))
+		return workloads.NotDone(r.conn.explain("write", key, err))
 	}
 	err = r.conn.call(ctx, func(client *grpc.ClientConn) error {
 		_, err := etcdserverpb.NewKVClient(client).Put(ctx, &etcdserverpb.PutRequest{Key: []byte(key), Value: text})
 		return err
 	})
-	return r.judge("write", key, err)
+	return r.conn.judge("write", key, err)
 }
 
 // CompareAndSet is one transaction. Where the key did not hold what was expected,
@@ -68,7 +71,7 @@ func (r *register) Write(ctx context.Context, key string, value history.Value) e
 func (r *register) CompareAndSet(ctx context.Context, key string, expect, value history.Value) (swapped bool, saw history.Value, err error) {
 	request, err := compareAndSet(key, expect, value)
 	if err != nil {
-		return false, history.None, workloads.NotDone(r.explain("compare-and-set", key, err))
+		return false, history.None, workloads.NotDone(r.conn.explain("compare-and-set", key, err))
 	}
 	var answer *etcdserverpb.TxnResponse
 	err = r.conn.call(ctx, func(client *grpc.ClientConn) (err error) {
@@ -76,14 +79,14 @@ func (r *register) CompareAndSet(ctx context.Context, key string, expect, value 
 		return err
 	})
 	if err != nil {
-		return false, history.None, r.judge("compare-and-set", key, err)
+		return false, history.None, r.conn.judge("compare-and-set", key, err)
 	}
 	if answer.Succeeded {
 		return true, history.None, nil
 	}
 	// From here on etcd has said that it stored nothing.
 	if len(answer.Responses) != 1 || answer.Responses[0].GetResponseRange() == nil {
-		return false, history.None, workloads.NotDone(r.explain("compare-and-set", key,
+		return false, history.None, workloads.NotDone(r.conn.explain("compare-and-set", key,
 			fmt.Errorf("a range was asked for, and %d other answers came", len(answer.Responses))))
 	}
 	saw, err = decode(answer.Responses[0].GetResponseRange().Kvs)
@@ -92,26 +95,6 @@ func (r *register) CompareAndSet(ctx context.Context, key string, expect, value 
 
 // Close closes the connection.
 func (r *register) Close() error { return r.conn.close() }
-
-// judge marks an error of an operation that writes as not done where that is certain.
-func (r *register) judge(doing, key string, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case workloads.IsNotDone(err) || refusedBeforeProposal(err):
-		return workloads.NotDone(r.explain(doing, key, err))
-	default:
-		return r.explain(doing, key, err)
-	}
-}
-
-func (r *register) explain(doing, key string, err error) error {
-	const keyMax = 64 // in an error
-	if len(key) > keyMax {
-		key = key[:keyMax] + "…"
-	}
-	return fmt.Errorf("%s %q through %s: %w", doing, key, r.conn.session.Node, err)
-}
 
 // compareAndSet is If(key holds expect).Then(Put).Else(Range).
 func compareAndSet(key string, expect, value history.Value) (*etcdserverpb.TxnRequest, error) {
@@ -146,7 +129,7 @@ func compareAndSet(key string, expect, value history.Value) (*etcdserverpb.TxnRe
 
 func encode(value history.Value) ([]byte, error) {
 	if !value.IsInt() {
-		return nil, errors.New("etcd's registers hold integers only")
+		return nil, errors.New("only integers are stored in etcd")
 	}
 	return strconv.AppendInt(nil, int64(value), 10), nil
 }
@@ -161,11 +144,19 @@ func decode(pairs []*mvccpb.KeyValue) (history.Value, error) {
 		return history.None, fmt.Errorf("%w: one key was asked for: %w", ErrGarbage, workloads.Garbage{Text: fmt.Sprintf("%d keys instead of one", len(pairs))})
 	}
 	text := string(pairs[0].Value)
-	number, err := strconv.ParseInt(text, 10, 64)
-	// "007" and "+7" are integers too, but nobody wrote them.
-	if err != nil || number < history.MinInt || number > history.MaxInt || strconv.FormatInt(number, 10) != text {
-		const shown = 100
-		return history.None, fmt.Errorf("%w: found %d bytes: %w", ErrGarbage, len(text), workloads.Garbage{Text: string(text[:min(len(text), shown)])})
+	value, is := parse(text)
+	if !is {
+		return history.None, fmt.Errorf("%w: found %d bytes: %w", ErrGarbage, len(text), workloads.Garbage{Text: text[:min(len(text), garbageShown)]})
 	}
-	return history.Int(number), nil
+	return value, nil
+}
+
+// parse is the integer that [encode] makes this text of. "007" and "+7" are
+// integers too, but nobody wrote them.
+func parse(text string) (value history.Value, is bool) {
+	number, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || number < history.MinInt || number > history.MaxInt || strconv.FormatInt(number, 10) != text {
+		return history.None, false
+	}
+	return history.Int(number), true
 }

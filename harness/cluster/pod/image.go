@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -51,26 +52,39 @@ func (b *Images) FromBinary(ctx context.Context, name, binary string) (tag strin
 		return "", fmt.Errorf("make the image of %s: %w", name, err)
 	}
 	tag = "seatrial/" + name + ":" + hash[:12]
-	if there, err := b.has(ctx, tag); err != nil || there {
-		return tag, err
-	}
 	ctx, cancel := context.WithTimeout(ctx, importTimeout)
 	defer cancel()
-	unlock, err := lock(ctx, "image-"+name+"-"+hash[:12])
+	err = b.once(ctx, tag, func() error {
+		b.say("make the image " + tag)
+		return b.load(ctx, tag, name, binary)
+	})
 	if err != nil {
 		return "", fmt.Errorf("make the image %s: %w", tag, err)
 	}
+	return tag, nil
+}
+
+// once makes an image unless it is there: of several processes that need it, one
+// makes it and the others wait.
+func (b *Images) once(ctx context.Context, tag string, makeIt func() error) error {
+	if there, err := b.has(ctx, tag); err != nil || there {
+		return err
+	}
+	unlock, err := lock(ctx, "image-"+strings.NewReplacer("/", "-", ":", "-").Replace(strings.TrimPrefix(tag, "seatrial/")))
+	if err != nil {
+		return err
+	}
 	defer unlock()
 	if there, err := b.has(ctx, tag); err != nil || there {
-		return tag, err
+		return err
 	}
+	return makeIt()
+}
+
+func (b *Images) say(line string) {
 	if b.log != nil {
-		b.log("make the image " + tag)
+		b.log(line)
 	}
-	if err := b.load(ctx, tag, name, binary); err != nil {
-		return "", fmt.Errorf("make the image %s: %w", tag, err)
-	}
-	return tag, nil
 }
 
 func (b *Images) has(ctx context.Context, tag string) (bool, error) {
@@ -79,22 +93,29 @@ func (b *Images) has(ctx context.Context, tag string) (bool, error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("look for the image %s: %w", tag, err)
+		return false, fmt.Errorf("look for it: %w", err)
 	}
 	return true, nil
 }
 
-// load streams the image to the engine, in one request.
+// load makes the image of a program.
 func (b *Images) load(ctx context.Context, tag, name, binary string) error {
+	return b.importRoot(ctx, tag, "seatrial: "+name, []string{"LABEL " + LabelImage + "=" + name, "WORKDIR /"},
+		func(w io.Writer) error { return writeRoot(w, name, binary) })
+}
+
+// importRoot streams a root file system to the engine, in one request: where
+// writing it fails, the engine drops what it has of it.
+func (b *Images) importRoot(ctx context.Context, tag, message string, changes []string, write func(io.Writer) error) error {
 	r, w := io.Pipe()
 	written := make(chan error, 1)
 	go func() {
-		err := writeRoot(w, name, binary)
+		err := write(w)
 		w.CloseWithError(err)
 		written <- err
 	}()
 	result, err := b.docker.ImageImport(ctx, client.ImageImportSource{Source: r, SourceName: "-"}, tag,
-		client.ImageImportOptions{Changes: []string{"LABEL " + LabelImage + "=" + name, "WORKDIR /"}, Message: "seatrial: " + name})
+		client.ImageImportOptions{Changes: changes, Message: message})
 	if err == nil {
 		err = jsonmessage.DisplayStream(result, io.Discard) // holds the engine's errors
 		err = errors.Join(err, result.Close())
