@@ -39,5 +39,6 @@
 //	SEATRIAL_INCONCLUSIVE    skip: an inconclusive run skips its test instead of failing it
 //	SEATRIAL_AGENT           a ready agent binary, for builds without network
 //	SEATRIAL_CACHE           where built programs are kept
+//	SEATRIAL_PLACES          how many clusters run at a time on this host
 //	SEATRIAL_SCRATCH         where runs keep what is temporary
 package harness

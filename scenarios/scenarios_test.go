@@ -10,6 +10,7 @@ import (
 
 	"github.com/seatrial/seatrial/docker/canary"
 	"github.com/seatrial/seatrial/docker/etcd"
+	"github.com/seatrial/seatrial/docker/redis"
 	"github.com/seatrial/seatrial/harness"
 	"github.com/seatrial/seatrial/harness/cluster"
 	"github.com/seatrial/seatrial/harness/cluster/pod"
@@ -18,10 +19,13 @@ import (
 
 // The scenarios hold on the systems as people run them.
 
-func TestCanaryMixed(t *testing.T)       { harness.Test(t, scenarios.CanaryMixed) }
-func TestCanaryMinorityCut(t *testing.T) { harness.Test(t, scenarios.CanaryMinorityCut) }
-func TestEtcdMixed(t *testing.T)         { harness.Test(t, scenarios.EtcdMixed) }
-func TestEtcdMinorityCut(t *testing.T)   { harness.Test(t, scenarios.EtcdMinorityCut) }
+func TestCanaryMixed(t *testing.T)            { harness.Test(t, scenarios.CanaryMixed) }
+func TestCanaryMinorityCut(t *testing.T)      { harness.Test(t, scenarios.CanaryMinorityCut) }
+func TestCanaryLeaderCut(t *testing.T)        { harness.Test(t, scenarios.CanaryLeaderCut) }
+func TestCanaryAppends(t *testing.T)          { harness.Test(t, scenarios.CanaryAppends) }
+func TestCanaryAppendsLeaderCut(t *testing.T) { harness.Test(t, scenarios.CanaryAppendsLeaderCut) }
+func TestCanaryAppendsKillAll(t *testing.T)   { harness.Test(t, scenarios.CanaryAppendsKillAll) }
+func TestEtcdAppendsFive(t *testing.T)        { harness.Test(t, scenarios.EtcdAppendsFive) }
 
 func TestEtcdMixedNextVersion(t *testing.T) {
 	s := scenarios.EtcdMixed
@@ -35,10 +39,11 @@ func TestCanaryMixedInPods(t *testing.T) {
 	harness.Test(t, s)
 }
 
-// A cut is a cut: what is known to break under it does.
-
-func TestEtcdSerializableReadsAreStale(t *testing.T) {
-	harness.TestFinds(t, scenarios.EtcdSerializable, "linearizable", "fresh")
+// What is known to break is found, and its controls hold.
+func TestTrackRecord(t *testing.T) {
+	for _, f := range scenarios.TrackRecord() {
+		t.Run(f.Name, func(t *testing.T) { harness.TestFinding(t, f) })
+	}
 }
 
 // Every defect of the canary store is caught by the scenario made for it.
@@ -80,7 +85,7 @@ func TestImagesBuild(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
-	systems := []cluster.PodSystem{canary.Cluster{}}
+	systems := []cluster.PodSystem{canary.Cluster{}, redis.Cluster{}}
 	for _, version := range (etcd.Cluster{}).Versions() {
 		systems = append(systems, etcd.Cluster{Version: version})
 	}

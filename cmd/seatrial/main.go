@@ -6,4 +6,4 @@ import (
 	"github.com/seatrial/seatrial/scenarios"
 )
 
-func main() { cli.Main(scenarios.All()) }
+func main() { cli.Main(cli.Set{Scenarios: scenarios.All(), Findings: scenarios.TrackRecord()}) }

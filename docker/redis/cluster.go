@@ -68,8 +68,13 @@ var (
 	_ cluster.PodSystem      = Cluster{}
 	_ cluster.Membered       = Cluster{}
 	_ cluster.LeaderFinder   = Cluster{}
+	_ cluster.Leisurely      = Cluster{}
 	_ workloads.AppendOpener = Cluster{}
 )
+
+// Beyond is what the sentinels need to find each other, and to tell an old master
+// that it is none any more: they do that after 8 s of its saying so.
+func (Cluster) Beyond() time.Duration { return 30 * time.Second }
 
 func (c Cluster) withDefaults() Cluster {
 	if c.Servers == 0 {

@@ -18,14 +18,21 @@ import (
 // ExitUsage is the exit code for wrong flags, names or files.
 const ExitUsage = 64
 
+// Set is what a command line knows.
+type Set struct {
+	Scenarios []harness.Scenario
+	// Findings are the rows of the track record.
+	Findings []harness.Finding
+}
+
 // Main runs the command line with the program's arguments, and exits.
-func Main(scenarios []harness.Scenario) {
-	os.Exit(Run(context.Background(), scenarios, os.Args[1:], os.Stdout, os.Stderr))
+func Main(set Set) {
+	os.Exit(Run(context.Background(), set, os.Args[1:], os.Stdout, os.Stderr))
 }
 
 // Run runs one command and returns its exit code.
-func Run(ctx context.Context, scenarios []harness.Scenario, args []string, stdout, stderr io.Writer) int {
-	a := &app{scenarios: scenarios, stdout: stdout, stderr: stderr}
+func Run(ctx context.Context, set Set, args []string, stdout, stderr io.Writer) int {
+	a := &app{scenarios: set.Scenarios, findings: set.Findings, stdout: stdout, stderr: stderr}
 	root := a.command()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -43,6 +50,7 @@ func Run(ctx context.Context, scenarios []harness.Scenario, args []string, stdou
 // app is one invocation of the command line.
 type app struct {
 	scenarios      []harness.Scenario
+	findings       []harness.Finding
 	stdout, stderr io.Writer
 	json           bool
 	// verdict decides the exit code where there was no error.
@@ -87,7 +95,8 @@ Exit codes: 0 pass, 1 violation, 3 error, 4 inconclusive, 64 wrong flags, names 
 	root.SetErr(a.stderr)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print one JSON document for scripts")
-	root.AddCommand(a.runCommand(), a.planCommand(), a.listCommand(), a.checkCommand(), a.gcCommand())
+	root.AddCommand(a.runCommand(), a.planCommand(), a.listCommand(), a.checkCommand(),
+		a.trackrecordCommand(), a.doctorCommand(), a.gcCommand())
 	return root
 }
 

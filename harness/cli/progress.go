@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/term"
@@ -29,14 +31,24 @@ func newProgress(to io.Writer, verbose bool) *progress {
 }
 
 func (p *progress) tell(now harness.Progress) {
-	if now.Line != "" && (p.terminal || p.verbose) {
+	p.line(p.prefix, now.Line)
+	p.draw(p.prefix + progressLine(now))
+}
+
+// line writes what is worth a line of its own; an empty one is nothing.
+func (p *progress) line(prefix, text string) {
+	if text != "" && (p.terminal || p.verbose) {
 		p.clear()
-		fmt.Fprintln(p.to, p.prefix+now.Line)
+		fmt.Fprintln(p.to, prefix+text)
 	}
+}
+
+// draw replaces the redrawn line.
+func (p *progress) draw(line string) {
 	if !p.terminal {
 		return
 	}
-	text := []rune(p.prefix + progressLine(now))
+	text := []rune(line)
 	if width := p.width(); len(text) > width {
 		text = append(text[:width-1], '…')
 	}
@@ -75,4 +87,76 @@ func progressLine(now harness.Progress) string {
 		fmt.Fprintf(&b, "  [%s]", strings.Join(now.Faults, "; "))
 	}
 	return b.String()
+}
+
+// board shows how several runs go, in one redrawn line. Its methods may be called
+// by several goroutines; what print does is the only thing written meanwhile.
+type board struct {
+	mu        sync.Mutex
+	show      *progress
+	ended, of int
+	running   []*boardRun
+}
+
+// boardRun is one run on the board.
+type boardRun struct {
+	board *board
+	label string
+	now   harness.Progress
+}
+
+func newBoard(to io.Writer, verbose bool, of int) *board {
+	return &board{show: newProgress(to, verbose), of: of}
+}
+
+// begin puts a run on the board.
+func (b *board) begin(label string) *boardRun {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r := &boardRun{board: b, label: label, now: harness.Progress{Phase: "waiting"}}
+	b.running = append(b.running, r)
+	b.redraw()
+	return r
+}
+
+// tell is told how the run goes.
+func (r *boardRun) tell(now harness.Progress) {
+	r.board.mu.Lock()
+	defer r.board.mu.Unlock()
+	r.now = now
+	r.board.show.line(r.label+": ", now.Line)
+	r.board.redraw()
+}
+
+// relabel says what the run is about now.
+func (r *boardRun) relabel(label string) {
+	r.board.mu.Lock()
+	defer r.board.mu.Unlock()
+	r.label = label
+}
+
+// end takes the run off the board and lets print write above it.
+func (r *boardRun) end(print func()) {
+	b := r.board
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.running = slices.DeleteFunc(b.running, func(other *boardRun) bool { return other == r })
+	b.ended++
+	b.show.clear()
+	print()
+	if len(b.running) > 0 {
+		b.redraw()
+	}
+}
+
+func (b *board) redraw() {
+	line := fmt.Sprintf("%d of %d", b.ended, b.of)
+	if len(b.running) == 1 {
+		line += "  " + b.running[0].label + "  " + progressLine(b.running[0].now)
+	} else {
+		for _, r := range b.running {
+			line += fmt.Sprintf("  %s %s %.0f s", r.label, r.now.Phase, r.now.Elapsed.Seconds())
+		}
+	}
+	b.show.draw(line)
 }

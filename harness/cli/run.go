@@ -18,52 +18,101 @@ import (
 )
 
 func (a *app) runCommand() *cobra.Command {
+	var s selection
 	var c choice
-	var repeat int
-	var verbose bool
+	o := manyOptions{repeat: 1}
 	cmd := &cobra.Command{
-		Use:   "run SCENARIO",
-		Short: "Run a scenario and judge it",
-		Long: `Run starts the scenario's system, lets clients work while faults come and go,
+		Use:   "run SCENARIO... | --tag TAG | --all",
+		Short: "Run scenarios and judge them",
+		Long: `Run starts a scenario's system, lets clients work while faults come and go,
 judges what they saw and writes a run directory with a report.
 
+Several scenarios run side by side, as many at a time as this host has places: one
+for every two cores and 3 GiB of free memory (SEATRIAL_PLACES overrides it). --jobs
+takes fewer; more of them wait for a place. The exit code is that of the worst:
+violation (1), error (3), inconclusive (4), pass (0).
+
+--all and --tag leave out the scenarios that are known to show a violation, and
+name them. Run these by name, by --tag track-record, or by the command trackrecord,
+which expects the violation: run calls it one, and exits with 1.
+
 Ctrl-C once ends the load, heals, saves and tears down; twice tears down at once.`,
-		Example: "  seatrial run canary/register/mixed\n  seatrial run canary/register/minority-cut --defect stale-read --repeat 5",
-		Args:    oneScenario,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if repeat < 1 {
-				return fmt.Errorf("--repeat %d: it must be at least 1", repeat)
+		Example: `  seatrial run canary/register/mixed
+  seatrial run canary/register/minority-cut --defect stale-read --repeat 5
+  seatrial run --all --jobs 2`,
+		Args: func(_ *cobra.Command, args []string) error {
+			s.names = args
+			return s.check()
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.repeat < 1 {
+				return fmt.Errorf("--repeat %d: it must be at least 1", o.repeat)
 			}
-			s, err := a.scenario(args[0], c)
+			chosen, leftOut, err := a.choose(s, c)
 			if err != nil {
 				return err
 			}
-			seed, err := c.seedValue()
-			if err != nil {
+			if o.seed, err = c.seedValue(); err != nil {
 				return err
 			}
-			return a.run(cmd.Context(), s, c, harness.Options{Seed: seed}, repeat, verbose)
+			if s.one() {
+				return a.run(cmd.Context(), chosen[0], c, harness.Options{Seed: o.seed}, o.repeat, o.verbose)
+			}
+			o.leftOut, o.again = leftOut, c.again
+			return a.runMany(cmd.Context(), chosen, o)
 		},
 	}
+	s.flags(cmd)
 	c.flags(cmd)
-	cmd.Flags().IntVar(&repeat, "repeat", 1, "run it that many times and count the verdicts")
-	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "tell what is being done even without a terminal")
+	cmd.Flags().IntVar(&o.repeat, "repeat", 1, "run each that many times and count the verdicts")
+	cmd.Flags().IntVar(&o.jobs, "jobs", 0, "how many run side by side (default: the host's places)")
+	cmd.Flags().BoolVarP(&o.verbose, "verbose", "v", false, "tell what is being done even without a terminal")
 	return cmd
 }
 
-// runsDocument is what --json prints.
+// runsDocument is what --json prints; see the package's documentation.
 type runsDocument struct {
 	Verdict checkers.Verdict `json:"verdict"`
 	// Counts are the runs by verdict.
 	Counts map[string]int `json:"counts"`
 	Runs   []runDocument  `json:"runs"`
+	// NotRun are the scenarios, one entry a run, that could not be run or were not
+	// reached.
+	NotRun []notRun `json:"not_run,omitempty"`
+	// LeftOut are scenarios that --all or --tag would have chosen, had they no
+	// known violation.
+	LeftOut []string `json:"left_out,omitempty"`
 
 	byVerdict map[checkers.Verdict]int
 }
 
+func newRunsDocument() *runsDocument {
+	return &runsDocument{Counts: map[string]int{}, Runs: []runDocument{}, byVerdict: map[checkers.Verdict]int{}}
+}
+
+func (d *runsDocument) add(run runDocument) {
+	d.Runs = append(d.Runs, run)
+	d.Counts[run.Verdict.String()]++
+	d.byVerdict[run.Verdict]++
+	d.Verdict = max(d.Verdict, run.Verdict)
+}
+
 type runDocument struct {
 	Directory string `json:"directory"`
+	// Known is the finding of the track record that knows a violation of the
+	// scenario.
+	Known string `json:"known,omitempty"`
+	// Beside are the runs of this command that ran at the same time, by their
+	// identifiers.
+	Beside []string `json:"beside,omitempty"`
 	results.Run
+}
+
+// notRun is a run that did not come about.
+type notRun struct {
+	Scenario string `json:"scenario"`
+	// Why is what the machine lacks, or that it was interrupted.
+	Why string `json:"why"`
 }
 
 func (a *app) run(ctx context.Context, s harness.Scenario, c choice, o harness.Options, repeat int, verbose bool) error {
@@ -71,7 +120,7 @@ func (a *app) run(ctx context.Context, s harness.Scenario, c choice, o harness.O
 	defer stop()
 	o.Interrupt = interrupt
 	o.Again = c.again
-	out := runsDocument{Counts: map[string]int{}, byVerdict: map[checkers.Verdict]int{}}
+	out := newRunsDocument()
 	for n := range repeat {
 		show := newProgress(a.stderr, verbose)
 		if repeat > 1 {
@@ -88,10 +137,7 @@ func (a *app) run(ctx context.Context, s harness.Scenario, c choice, o harness.O
 			}
 			return failed(err)
 		}
-		out.Runs = append(out.Runs, runDocument{dir.Path(""), run})
-		out.Counts[run.Verdict.String()]++
-		out.byVerdict[run.Verdict]++
-		out.Verdict = max(out.Verdict, run.Verdict)
+		out.add(a.document(run, dir))
 		if err := a.showRun(run, dir, repeat, n); err != nil {
 			return failed(err)
 		}
@@ -113,6 +159,15 @@ func (a *app) run(ctx context.Context, s harness.Scenario, c choice, o harness.O
 		a.printf("\n%s: %s\n", s.Name, harness.CountsText(out.byVerdict, len(out.Runs)))
 	}
 	return nil
+}
+
+// document is a run's JSON.
+func (a *app) document(run results.Run, dir *results.Dir) runDocument {
+	d := runDocument{Directory: dir.Path(""), Run: run}
+	if f := a.known(run.Scenario); f != nil {
+		d.Known = f.Name
+	}
+	return d
 }
 
 // showRun prints a run's summary; of many runs a line each, and the whole of

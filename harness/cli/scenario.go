@@ -3,9 +3,7 @@ package cli
 import (
 	"fmt"
 	"slices"
-	"sort"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -67,47 +65,14 @@ func (a *app) scenario(name string, c choice) (harness.Scenario, error) {
 
 // suggest names the scenarios nearest to a name that does not exist.
 func (a *app) suggest(name string) string {
-	type near struct {
-		name     string
-		distance int
-	}
-	var all []near
-	for _, s := range a.scenarios {
-		distance := editDistance(name, s.Name)
-		if strings.Contains(s.Name, name) {
-			distance = 0
-		}
-		all = append(all, near{s.Name, distance})
-	}
-	sort.SliceStable(all, func(i, j int) bool { return all[i].distance < all[j].distance })
 	var names []string
-	for _, n := range all[:min(3, len(all))] {
-		names = append(names, n.name)
+	for _, s := range a.scenarios {
+		names = append(names, s.Name)
 	}
 	if len(names) == 0 {
 		return "this program has none"
 	}
-	return "the nearest are " + strings.Join(names, ", ") + "; seatrial list shows all"
-}
-
-// editDistance is Levenshtein's.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
+	return "the nearest are " + nearest(name, names) + "; seatrial list shows all"
 }
 
 // noArguments is the argument check of commands that take none.

@@ -1,5 +1,7 @@
 package cluster
 
+import "time"
+
 // Versioned is a system that exists in several versions.
 type Versioned interface {
 	System
@@ -27,4 +29,11 @@ type Defective interface {
 	// WithDefect returns the system with that defect. Its Validate says whether
 	// there is one of that name.
 	WithDefect(name string) System
+}
+
+// Leisurely is a system that takes long to start, and to serve again after faults.
+type Leisurely interface {
+	System
+	// Beyond is about how long a run takes beyond its load, for a list of scenarios.
+	Beyond() time.Duration
 }

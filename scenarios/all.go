@@ -1,0 +1,14 @@
+package scenarios
+
+import "github.com/seatrial/seatrial/harness"
+
+// All lists every scenario, in the order in which they are shown.
+func All() []harness.Scenario {
+	return []harness.Scenario{
+		CanaryMixed, CanaryMinorityCut, CanaryLeaderCut,
+		CanaryAppends, CanaryAppendsLeaderCut, CanaryAppendsKillAll,
+		EtcdMixed, EtcdMinorityCut, EtcdSerializable,
+		EtcdAppends, EtcdAppendsFive,
+		RedisLoss, RedisMinReplicas, RedisHole, RedisSmallLag,
+	}
+}

@@ -1,0 +1,31 @@
+package scenarios
+
+import "github.com/seatrial/seatrial/harness"
+
+// TrackRecord lists the findings that must be reproduced, in the order in which
+// they are shown.
+func TrackRecord() []harness.Finding {
+	lost := []string{"lost-acknowledgements"}
+	return []harness.Finding{
+		{
+			Name:     "redis-sentinel-loss",
+			About:    "a master that is cut off with its clients acknowledges writes that the failover loses",
+			Scenario: RedisLoss, Broken: lost, Controls: []harness.Scenario{RedisMinReplicas},
+		},
+		{
+			Name:     "redis-minreplicas-hole",
+			About:    "min-replicas-to-write does not help when packets are swallowed and the allowed lag is the default of 10 s",
+			Scenario: RedisHole, Broken: lost, Controls: []harness.Scenario{RedisSmallLag},
+		},
+		{
+			Name:     "etcd-serializable-stale",
+			About:    "serializable reads are stale on a member that is cut off",
+			Scenario: EtcdSerializable, Broken: []string{"linearizable", "fresh"}, Controls: []harness.Scenario{EtcdMinorityCut},
+		},
+		{
+			Name:     "etcd-kv",
+			About:    "etcd's key-value store at its defaults is linearizable and loses nothing under cuts, kills, pauses and holds",
+			Scenario: EtcdMixed, Controls: []harness.Scenario{EtcdAppends},
+		},
+	}
+}
