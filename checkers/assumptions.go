@@ -29,6 +29,9 @@ func Sound(h *history.History) error {
 // history that does not say; its operations do.
 var registerModels = []string{"", "register", "cas-register"}
 
+// listModel is the model of a history of lists.
+const listModel = "append-list"
+
 // registerInitial returns what every key held at first. Unlike
 // [history.History.Initial] it leaves the history as it is, and it does not
 // panic on numbers that no value can hold.

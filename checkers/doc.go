@@ -11,9 +11,14 @@
 // # Which checker decides what
 //
 //	Linearizable    every operation on a register took effect at one instant between its call and its return
+//	FreshWithin     no read of a register is older than a limit
+//	NothingLost     every append to a list that was acknowledged is in the final read of the list
+//	SetFull         what became of each element of each list: stable, lost, stale, vanished, duplicated, out of nowhere
 //	LoadFloor       every kind of operation that was tried was answered often enough to prove something
 //	RecoversWithin  every node serves again in time after the faults are undone
+//	StaysUp         no node's program ended by itself
 //	FaultsBit       the faults did what they say
+//	Complete        the history is that of a whole run
 //
 // [Sound] is no checker of the system but of the record: judges of operations
 // ask it first, and a malformed history is an error.
@@ -37,6 +42,19 @@
 // effect at any time after its call, or never. Two operations are concurrent
 // also where one returned at the very instant at which the other was called.
 //
+// # How lists are judged
+//
+// Elements are only ever added, and are told apart by their values. So one that was
+// certainly there at an instant (its append had been acknowledged, or a read that
+// held it had returned) must be in every read that is called later. [NothingLost]
+// asks that of the final reads ([MarkFinal]), and says how much was lost, in what
+// time it had been acknowledged, and who still has it; [SetFull] asks it of all
+// reads, and says of each element what became of it. Both are scans, linear in the
+// elements of all reads. What a node's own copy holds (history.ReadLocal) is shown
+// and proves nothing: nobody promised it.
+//
+// [Linearizable] judges registers only: where there are lists it is inconclusive.
+//
 // # Proofs
 //
 // A [Proof] holds a few operations that can't all be true, and says why in words.
@@ -44,7 +62,7 @@
 // history is not: prover.go says what may be left out of a history without
 // making it wrong. Both are tested against BruteForce in package model.
 //
-// [Picture] draws a key with its proof.
+// [Picture] draws a register with its proof.
 //
 // # A checker of one's own
 //

@@ -16,7 +16,8 @@ import (
 //
 // It is weaker than linearizability and puts a figure on staleness. Written values
 // must be unique in their key; a read of a value whose write is unknown, or is the
-// initial one, is not judged.
+// initial one, is not judged, and no read of a list is ([SetFull] with Linearizable
+// judges these).
 type FreshWithin struct{ Limit time.Duration }
 
 // staleRead is a read, the write whose value it was told, and the first write
@@ -50,19 +51,33 @@ func (c FreshWithin) Check(_ context.Context, evidence Evidence, _ Budget) Resul
 			}
 		}
 	}
+	notJudged := ""
+	if n := answeredLists(h); n > 0 {
+		notJudged = fmt.Sprintf("; %d reads of lists were not judged", n)
+	}
 	result.Figures = map[string]float64{"reads": float64(reads), "stale_reads": float64(stale), "age_max_seconds": oldest.age.Seconds()}
 	switch {
 	case reads == 0:
-		result.Verdict, result.Summary = Inconclusive, "no read was told a value whose write is known"
+		result.Verdict, result.Summary = Inconclusive, "no read was told a value whose write is known"+notJudged
 	case oldest.age > c.Limit:
 		result.Verdict = Violation
 		result.Summary = fmt.Sprintf("%s was told a value that had been overwritten %.3f s before, more than %v; %d of %d reads were stale",
 			h.Describe(oldest.read), oldest.age.Seconds(), c.Limit, stale, reads)
 		result.Proof = oldest.proof(h)
 	default:
-		result.Summary = fmt.Sprintf("no read was older than %v: %d of %d were stale, by at most %.3f s", c.Limit, stale, reads, oldest.age.Seconds())
+		result.Summary = fmt.Sprintf("no read was older than %v: %d of %d were stale, by at most %.3f s", c.Limit, stale, reads, oldest.age.Seconds()) + notJudged
 	}
 	return result
+}
+
+func answeredLists(h *history.History) int {
+	n := 0
+	for i := range h.Ops {
+		if op := &h.Ops[i]; op.Kind == history.ReadList && op.Outcome == history.OK {
+			n++
+		}
+	}
+	return n
 }
 
 // writesOfKey are a key's reads and its acknowledged writes by their calls.
@@ -133,9 +148,7 @@ func (s staleRead) proof(h *history.History) *Proof {
 	seconds := func(ns int64) string { return fmt.Sprintf("%.3f s", time.Duration(ns).Seconds()) }
 	proof := &Proof{Key: h.KeyName(h.Ops[s.read].Key)}
 	for _, i := range []int{s.wrote, s.overwrote, s.read} {
-		op := &h.Ops[i]
-		proof.Operations = append(proof.Operations, ProofOperation{Index: i, Process: op.Process, Node: h.NodeOf(op.Process),
-			Call: op.Call, Return: op.Return, Outcome: op.Outcome.String(), Text: h.Describe(i)})
+		proof.Operations = append(proof.Operations, proofOperation(h, i))
 	}
 	wrote, overwrote, read := &h.Ops[s.wrote], &h.Ops[s.overwrote], &h.Ops[s.read]
 	proof.Story = []string{

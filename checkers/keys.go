@@ -11,6 +11,7 @@ type keyOps struct {
 	key     history.Key
 	initial history.Value
 	values  int     // how many operations store a value, at most
+	lists   bool    // it is, or is also used as, a list: no register to be judged
 	index   []int32 // of the key's operations in h.Ops, in the order of their calls
 }
 
@@ -25,6 +26,7 @@ type tally struct {
 
 type keyTally struct {
 	operations, stores int32
+	lists              bool // some of the operations are on a list
 }
 
 func count(h *history.History) tally {
@@ -33,8 +35,11 @@ func count(h *history.History) tally {
 		op := &h.Ops[i]
 		key := &t.keys[op.Key]
 		key.operations++
-		if op.Kind != history.Read {
+		switch op.Kind {
+		case history.Write, history.CAS:
 			key.stores++
+		case history.Append, history.ReadList, history.ReadLocal:
+			key.lists = true
 		}
 		switch op.Outcome {
 		case history.Info:
@@ -59,7 +64,7 @@ func splitByKey(h *history.History, initial history.Value, counts []keyTally) []
 		if count.operations == 0 {
 			continue
 		}
-		byKey[key] = &keyOps{h: h, key: history.Key(key), initial: initial, values: int(count.stores), index: all[:0:count.operations]}
+		byKey[key] = &keyOps{h: h, key: history.Key(key), initial: initial, values: int(count.stores), lists: count.lists, index: all[:0:count.operations]}
 		all = all[count.operations:]
 		keys = append(keys, byKey[key])
 	}

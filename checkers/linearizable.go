@@ -3,6 +3,7 @@ package checkers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,9 @@ import (
 // is searched with porcupine, which may need more time or memory than the budget
 // has; then the key is undecided and the verdict inconclusive, unless another
 // key shows a violation.
+//
+// A key with operations on lists is no register and is not judged: it is undecided
+// too. [NothingLost] and [SetFull] judge lists.
 //
 // A violation comes with the few operations that prove it. They are judged again
 // by themselves, by trying every order, before they are shown.
@@ -60,6 +64,10 @@ func (j *judgement) run() {
 		j.say(Error, "%v", err)
 		return
 	}
+	if j.h.Header.Model == listModel {
+		j.say(Inconclusive, "the history is of lists, and no register: nothing was judged (NothingLost and SetFull judge lists)")
+		return
+	}
 	initial, err := registerInitial(j.h)
 	if err != nil {
 		j.say(Error, "%v", err)
@@ -72,14 +80,22 @@ func (j *judgement) run() {
 	}
 	keys := splitByKey(j.h, initial, counts.keys)
 	j.result.Figures["keys"] = float64(len(keys))
-	undecided, flawed := j.askZones(keys)
+	isList := func(k *keyOps) bool { return k.lists }
+	lists := slices.DeleteFunc(slices.Clone(keys), func(k *keyOps) bool { return !k.lists })
+	undecided, flawed := j.askZones(slices.DeleteFunc(keys, isList))
 	switch {
 	case len(flawed) > 0:
 		j.violation(flawed, undecided)
 	case len(undecided) > 0:
 		j.search(undecided)
 	}
-	if j.result.Summary == "" {
+	j.result.Figures["keys_undecided"] += float64(len(lists))
+	switch {
+	case j.result.Summary != "":
+	case len(lists) > 0:
+		j.say(Inconclusive, "%s of %d not judged: %s has operations on lists, and only registers are (NothingLost and SetFull judge lists)",
+			plural(len(lists), "key"), len(keys), nameText(j.h, lists[0].key))
+	default:
 		j.pass()
 	}
 }
@@ -92,7 +108,7 @@ func (j *judgement) hopeless(t tally) string {
 		return "the history is empty: it proves nothing"
 	case t.completed == 0:
 		return fmt.Sprintf("none of the %d operations was completed: the history proves nothing", len(j.h.Ops))
-	case t.observed == 0:
+	case t.observed == 0 && !slices.ContainsFunc(t.keys, func(k keyTally) bool { return k.lists }):
 		return fmt.Sprintf("none of the %d operations was told what a key held: the history proves nothing", len(j.h.Ops))
 	}
 	return ""

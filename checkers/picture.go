@@ -27,10 +27,14 @@ const (
 	pictureMemory     = 128 << 20
 )
 
+// ErrNotDrawn is why [Picture] draws no key that is a list.
+var ErrNotDrawn = errors.New("only registers are drawn, and this is a list: the report shows its proof")
+
 // Picture writes porcupine's drawing of one key as an HTML page that needs no
 // network: one lane a client, the operations that prove a violation and those
 // around them, at most 200, with the longest orders that were found. Where the
-// key is linearizable, or undecided, it draws the first operations.
+// key is linearizable, or undecided, it draws the first operations. A key with
+// operations on lists is not drawn: the error is [ErrNotDrawn].
 //
 // The page is at most 5 MB. Judging the key again takes ten seconds at most, and
 // drawing it a few more.
@@ -38,12 +42,16 @@ func Picture(h *history.History, key history.Key, w io.Writer) error {
 	if err := Sound(h); err != nil {
 		return fmt.Errorf("draw a key: %w", err)
 	}
+	counts := count(h)
+	if int(key) < len(counts.keys) && counts.keys[key].lists {
+		return fmt.Errorf("draw key %s: %w", nameText(h, key), ErrNotDrawn)
+	}
 	initial, err := registerInitial(h)
 	if err != nil {
 		return fmt.Errorf("draw a key: %w", err)
 	}
 	var k *keyOps
-	for _, have := range splitByKey(h, initial, count(h).keys) {
+	for _, have := range splitByKey(h, initial, counts.keys) {
 		if have.key == key {
 			k = have
 		}

@@ -31,20 +31,33 @@ func (p *prover) tell(a argument) *Proof {
 }
 
 func (p *prover) proofOperation(place int32) ProofOperation {
-	op := p.op(place)
+	return proofOperation(p.h, int(p.index[place]))
+}
+
+// proofOperation is the operation at an index of History.Ops.
+func proofOperation(h *history.History, index int) ProofOperation {
+	op := &h.Ops[index]
 	return ProofOperation{
-		Index: int(p.index[place]), Process: op.Process, Node: p.h.NodeOf(op.Process),
-		Call: op.Call, Return: op.Return, Outcome: op.Outcome.String(), Text: p.h.Describe(int(p.index[place])),
+		Index: index, Process: op.Process, Node: h.NodeOf(op.Process),
+		Call: op.Call, Return: op.Return, Outcome: op.Outcome.String(), Text: h.Describe(index),
 	}
 }
 
-// digits is how many decimals of a second it takes to tell the times apart.
 func (p *prover) digits(set []int32) int {
+	ops := make([]*history.Op, len(set))
+	for i, place := range set {
+		ops[i] = p.op(place)
+	}
+	return decimals(ops)
+}
+
+// decimals is how many of a second it takes to tell the times of operations apart.
+func decimals(ops []*history.Op) int {
 	var times []int64
-	for _, place := range set {
-		times = append(times, p.op(place).Call)
-		if r := p.op(place).Return; r != history.Open {
-			times = append(times, r)
+	for _, op := range ops {
+		times = append(times, op.Call)
+		if op.Return != history.Open {
+			times = append(times, op.Return)
 		}
 	}
 	slices.Sort(times)

@@ -37,6 +37,16 @@
 //	err = dir.WriteRun(run, recorded)     // verdict.json, report.html, summary.txt
 //	err = results.WriteSummary(os.Stdout, run, dir.Path(""), color)
 //
+// # The report
+//
+// It is drawn from the history and the judges' results, and knows no kind of
+// operation: their texts are History.Describe's. Two things it takes from elsewhere.
+// Where the result "lost-acknowledgements" has lost something, its figures
+// "lost_from_s" and "lost_to_s" (seconds since the mark "load") are a band across
+// the charts, to be seen against those of the faults. And where the history's
+// sessions are of several client groups, each group has a lane of its own, and the
+// lanes of a proof say whose client it was.
+//
 // # verdict.json is a contract
 //
 // The names of its fields do not change and are not reused within one

@@ -1,13 +1,11 @@
 package results
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/seatrial/seatrial/checkers"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -83,19 +81,24 @@ func faultLanes(spans []span, a axis) lanes {
 		b := newBlock(s, a)
 		b.Y = all.Height + 3
 		b.Label = shorten(s.Text, 72)
-		end := b.X + b.Width
-		switch {
-		case end+letter*float64(len([]rune(b.Label))) < 100:
-			b.LabelX, b.LabelDX, b.Anchor = round3(end), 6, "start"
-		case b.X-letter*float64(len([]rune(b.Label))) > 0:
-			b.LabelX, b.LabelDX, b.Anchor = b.X, -6, "end"
-		default:
-			b.LabelX, b.LabelDX, b.Anchor, b.Inside = b.X, 6, "start", true
-		}
+		b.placeLabel()
 		all.Rows = append(all.Rows, lane{Name: fmt.Sprintf("step %d", s.Step), Title: s.Text, Y: all.Height, Height: faultRow, Blocks: []block{b}})
 		all.Height += faultRow
 	}
 	return all
+}
+
+// placeLabel puts the label behind the block, before it, or on it, where there is room.
+func (b *block) placeLabel() {
+	end, width := b.X+b.Width, letter*float64(len([]rune(b.Label)))
+	switch {
+	case end+width < 100:
+		b.LabelX, b.LabelDX, b.Anchor = round3(end), 6, "start"
+	case b.X-width > 0:
+		b.LabelX, b.LabelDX, b.Anchor = b.X, -6, "end"
+	default:
+		b.LabelX, b.LabelDX, b.Anchor, b.Inside = b.X, 6, "start", true
+	}
 }
 
 func groupedLanes(spans []span, a axis) lanes {
@@ -152,15 +155,18 @@ func nodeLanes(names []string, spans []span, h *history.History, a axis) lanes {
 			}
 		}
 		row := lane{Name: name, Title: "node " + name, Y: all.Height, Blocks: blocks, Height: height + 14, Strip: all.Height + height}
-		if columns := fared[name]; columns != nil {
-			row.OK = strip(columns, func(c answered) bool { return c.ok > 0 && c.not == 0 })
-			row.Some = strip(columns, func(c answered) bool { return c.ok > 0 && c.not > 0 })
-			row.None = strip(columns, func(c answered) bool { return c.ok == 0 && c.not > 0 })
-		}
+		row.strips(fared[name])
 		all.Rows = append(all.Rows, row)
 		all.Height += row.Height
 	}
 	return all
+}
+
+// strips shows how those who asked in each column fared.
+func (l *lane) strips(columns []answered) {
+	l.OK = strip(columns, func(c answered) bool { return c.ok > 0 && c.not == 0 })
+	l.Some = strip(columns, func(c answered) bool { return c.ok > 0 && c.not > 0 })
+	l.None = strip(columns, func(c answered) bool { return c.ok == 0 && c.not > 0 })
 }
 
 // answered counts the operations of a column that were ok, and that were not.
@@ -170,18 +176,22 @@ func faredByNode(h *history.History, a axis) map[string][]answered {
 	if h == nil || len(h.Sessions) == 0 {
 		return nil
 	}
+	return faredBy(h, a, nodesByProcess(h))
+}
+
+// faredBy counts the operations in each column by what their processes belong to.
+func faredBy(h *history.History, a axis, names map[int32]string) map[string][]answered {
 	fared := map[string][]answered{}
-	nodeOf := nodesByProcess(h)
 	for i := range h.Ops {
 		op := &h.Ops[i]
-		node, known := nodeOf[op.Process]
+		name, known := names[op.Process]
 		if !known {
 			continue
 		}
-		columns := fared[node]
+		columns := fared[name]
 		if columns == nil {
 			columns = make([]answered, a.n)
-			fared[node] = columns
+			fared[name] = columns
 		}
 		if c := &columns[a.column(op.Call)]; op.Outcome == history.OK {
 			c.ok++
@@ -240,110 +250,6 @@ func nodeNames(run Run, h *history.History, spans []span) []string {
 		}
 	}
 	return names
-}
-
-// milestone is a named instant above the charts.
-type milestone struct {
-	At     float64 // percent
-	Y      int     // pixels
-	Label  string
-	Anchor string
-	Title  string
-	Proof  bool // the proof's operations began here
-}
-
-// milestones are a history's marks and the places of the proofs, on as few rows as
-// their names need.
-func milestones(h *history.History, results []checkers.Result, a axis) (all []milestone, height int) {
-	if h != nil {
-		for _, m := range h.Marks {
-			title := m.Name + ", " + secondsText(m.Time)
-			if m.Detail != "" {
-				title += ": " + m.Detail
-			}
-			all = append(all, milestone{At: a.percent(m.Time), Label: shorten(m.Name, 24), Title: title})
-		}
-	}
-	for _, window := range proofWindows(results, a) {
-		all = append(all, milestone{At: window.X, Label: "proof", Proof: true, Title: window.Title})
-	}
-	slices.SortStableFunc(all, func(x, y milestone) int { return cmp.Compare(x.At, y.At) })
-	all = joined(all)
-	var ends []float64
-	for i := range all {
-		row := all[i].place(&ends)
-		all[i].Y = row*markRow + 12
-	}
-	return all, len(ends)*markRow + 2
-}
-
-// joined makes one milestone of those that can't be told apart on the axis: the
-// phases after the load often follow each other within milliseconds.
-func joined(all []milestone) []milestone {
-	const together = 0.6 // percent
-	var apart []milestone
-	for _, m := range all {
-		if last := len(apart) - 1; last >= 0 && m.At-apart[last].At < together && m.Proof == apart[last].Proof {
-			if !m.Proof {
-				apart[last].Label += ", " + m.Label
-			}
-			apart[last].Title += "; " + m.Title
-			continue
-		}
-		apart = append(apart, m)
-	}
-	return apart
-}
-
-// place finds the first row on which the name meets no other; ends are where the
-// rows' last names end.
-func (m *milestone) place(ends *[]float64) (row int) {
-	m.Label = shorten(m.Label, 60)
-	width := letter * float64(len([]rune(m.Label))+2)
-	left := m.At
-	m.Anchor = "start"
-	if m.At+width > 100 {
-		m.Anchor, left = "end", m.At-width
-	}
-	row = slices.IndexFunc(*ends, func(end float64) bool { return end <= left })
-	if row < 0 {
-		row = len(*ends)
-		*ends = append(*ends, 0)
-	}
-	(*ends)[row] = left + width
-	return row
-}
-
-// window is a piece of the time axis.
-type window struct {
-	X, Width float64 // percent
-	Title    string
-}
-
-// proofWindows are the times from the first call to the last known return of each proof.
-func proofWindows(results []checkers.Result, a axis) []window {
-	var windows []window
-	for _, r := range results {
-		if r.Proof == nil || len(r.Proof.Operations) == 0 {
-			continue
-		}
-		lo, hi := timesOf(r.Proof.Operations)
-		w := window{X: a.percent(lo), Title: fmt.Sprintf("proof of %s: %s to %s", r.Checker, secondsText(lo), secondsText(hi))}
-		w.Width = round3(max(a.percent(hi)-w.X, 0.2))
-		windows = append(windows, w)
-	}
-	return windows
-}
-
-func timesOf(operations []checkers.ProofOperation) (lo, hi int64) {
-	lo, hi = operations[0].Call, operations[0].Call
-	for _, op := range operations {
-		lo, hi = min(lo, op.Call), max(hi, op.Call)
-		if op.Return != history.Open {
-			hi = max(hi, op.Return)
-		}
-	}
-	return lo, hi
 }
 
 // shorten cuts a text that is too long for its place; its title has all of it.

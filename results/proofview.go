@@ -43,6 +43,7 @@ type proofRow struct {
 
 type proofLane struct {
 	Name      string
+	Group     string // of the client, where there are several
 	Y, Height int
 }
 
@@ -63,7 +64,9 @@ type proofArrow struct {
 	Y1, Y2 int
 }
 
-func proofOf(r checkers.Result, spans []span) proofView {
+// proofOf prepares a proof; groups are the client groups of the processes, nil
+// where there is only one.
+func proofOf(r checkers.Result, spans []span, groups map[int32]string) proofView {
 	view := proofView{Result: r}
 	if n := len(r.Proof.Story); n > 0 {
 		view.Story, view.Last = r.Proof.Story[:n-1], r.Proof.Story[n-1]
@@ -72,7 +75,7 @@ func proofOf(r checkers.Result, spans []span) proofView {
 		view.Rows = append(view.Rows, rowOf(op))
 	}
 	if len(r.Proof.Operations) > 0 {
-		view.draw(r.Proof.Operations, spans)
+		view.draw(r.Proof.Operations, spans, groups)
 	}
 	return view
 }
@@ -85,11 +88,11 @@ func rowOf(op checkers.ProofOperation) proofRow {
 	return row
 }
 
-func (v *proofView) draw(operations []checkers.ProofOperation, spans []span) {
+func (v *proofView) draw(operations []checkers.ProofOperation, spans []span, groups map[int32]string) {
 	v.Left = max(0, len(operations)-drawnOperations)
 	operations = operations[:len(operations)-v.Left]
 	scale := newProofScale(operations)
-	v.lanes(operations, scale)
+	v.lanes(operations, scale, groups)
 	v.arrows(operations)
 	v.Edges, v.Ticks = scale.edges, scale.ticks()
 	lo, hi := timesOf(operations)
@@ -106,7 +109,7 @@ func (v *proofView) draw(operations []checkers.ProofOperation, spans []span) {
 
 // lanes draws a lane for each process, and on it a bar for each operation with
 // its text above, on as many rows as keep the texts apart.
-func (v *proofView) lanes(operations []checkers.ProofOperation, scale proofScale) {
+func (v *proofView) lanes(operations []checkers.ProofOperation, scale proofScale, groups map[int32]string) {
 	var processes []int32
 	byProcess := map[int32][]checkers.ProofOperation{}
 	for _, op := range operations {
@@ -137,7 +140,7 @@ func (v *proofView) lanes(operations []checkers.ProofOperation, scale proofScale
 			name += " at " + node
 		}
 		height := texts + barHeight + 14
-		v.Lanes = append(v.Lanes, proofLane{Name: name, Y: y, Height: height})
+		v.Lanes = append(v.Lanes, proofLane{Name: name, Group: shorten(groups[process], 16), Y: y, Height: height})
 		v.Bars = append(v.Bars, bars...)
 		y += height
 	}

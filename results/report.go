@@ -78,9 +78,11 @@ type chart struct {
 	Flags   []milestone
 	FlagsH  int
 	Faults  lanes
+	Lost    *block // when what was lost had been acknowledged
 	Rate    rateChart
 	Latency latencyChart
 	Nodes   lanes
+	Groups  lanes // of clients, where there are several
 	Hovers  []hover
 	Any     bool   // there is something to draw
 	Unclear string // why there is little to see
@@ -115,15 +117,16 @@ func newPage(run Run, h *history.History) page {
 	p.Faults = allFaults(run, h)
 	p.Run.Faults = p.Faults
 	p.Chart = newChart(p.Run, h, p.Faults)
+	groups, _ := groupsOf(h)
 	for _, r := range run.Results {
 		if r.Proof != nil {
-			p.Proofs = append(p.Proofs, proofOf(r, spansOf(p.Faults, p.Chart.Axis.hi)))
+			p.Proofs = append(p.Proofs, proofOf(r, spansOf(p.Faults, p.Chart.Axis.hi), groups))
 		}
 	}
 	p.Kinds = kindsOf(p.Run, h)
 	p.Cards = cardsOf(p.Run)
 	p.Phases = phasesOf(run.Took)
-	p.Facts = factsOf(run)
+	p.Facts = factsOf(run, groupsText(h))
 	return p
 }
 
@@ -140,7 +143,8 @@ func newChart(run Run, h *history.History, faults []Fault) *chart {
 	c := &chart{
 		Axis: a, Ticks: a.ticks(), Proofs: proofWindows(run.Results, a),
 		Faults: faultLanes(spans, a), Rate: rateOf(columns, a), Latency: latenciesOf(columns),
-		Nodes: nodeLanes(nodeNames(run, h, spans), spans, h, a), Hovers: hoversOf(columns, a),
+		Nodes: nodeLanes(nodeNames(run, h, spans), spans, h, a), Groups: groupLanes(h, a), Hovers: hoversOf(columns, a),
+		Lost: lossOf(run.Results, h, a),
 	}
 	c.Flags, c.FlagsH = milestones(h, run.Results, a)
 	for _, s := range spans {
@@ -235,10 +239,10 @@ func phasesOf(took Phases) []phaseRow {
 	return rows
 }
 
-func factsOf(run Run) []fact {
+func factsOf(run Run, groups string) []fact {
 	facts := []fact{
 		{"run", run.ID}, {"scenario", run.Scenario}, {"system", systemText(run)}, {"options", optionsText(run.Options)},
-		{"runtime", run.Runtime}, {"nodes", fmt.Sprint(len(run.Nodes))}, {"clients", fmt.Sprint(run.Clients)},
+		{"runtime", run.Runtime}, {"nodes", fmt.Sprint(len(run.Nodes))}, {"clients", fmt.Sprint(run.Clients)}, {"client groups", groups},
 		{"seed", fmt.Sprint(run.Seed)}, {"seatrial", run.Versions.Harness}, {"Go", run.Versions.Go}, {"Docker", run.Versions.Docker},
 	}
 	if !run.Started.IsZero() {

@@ -42,7 +42,7 @@ Nothing is written.`,
 			if err != nil {
 				return err
 			}
-			checks, from, err := checksFor(dir)
+			checks, from, err := checksFor(dir, h.Header)
 			if err != nil {
 				return err
 			}
@@ -55,10 +55,14 @@ Nothing is written.`,
 
 // checksFor are the checks that the run's plan names, or those that every history
 // of a register can be asked.
-func checksFor(dir *results.Dir) (checks checkers.All, from string, err error) {
+func checksFor(dir *results.Dir, header history.Header) (checks checkers.All, from string, err error) {
 	file, err := dir.OpenFile(results.PlanFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return checkers.All{checkers.Linearizable{}, checkers.LoadFloor{}, checkers.Complete{}}, "its header", nil
+		checks = checkers.All{checkers.Linearizable{}}
+		if header.Model == "append-list" {
+			checks = checkers.All{checkers.NothingLost{}, checkers.SetFull{}}
+		}
+		return append(checks, checkers.LoadFloor{}, checkers.Complete{}), "its header", nil
 	} else if err != nil {
 		return nil, "", err
 	}

@@ -128,6 +128,21 @@ func (l *lines) completion(b []byte, time int64, process int32, outcome Outcome,
 	return append(b, '}', '\n')
 }
 
+// list is the completion of a read that was answered with the elements of a list.
+func (l *lines) list(b []byte, time int64, process int32, elements []Value) []byte {
+	b = appendStart(b, time, `,"e":"ok","p":`)
+	b = strconv.AppendInt(b, int64(process), 10)
+	b = append(b, `,"r":[`...)
+	for i, v := range elements {
+		separator := ","
+		if i == 0 {
+			separator = ""
+		}
+		b = l.value(b, separator, v)
+	}
+	return append(b, ']', '}', '\n')
+}
+
 func (l *lines) value(b []byte, name string, v Value) []byte {
 	if v == None {
 		return b

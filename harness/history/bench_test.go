@@ -110,6 +110,25 @@ func BenchmarkDecode1M(b *testing.B) {
 	}
 }
 
+// BenchmarkDecodeLists measures reading 5,000 lists of 400 elements from memory.
+func BenchmarkDecodeLists(b *testing.B) {
+	const lists, elements = 5_000, 400
+	builder := NewBuilder(Header{Model: "append-list"})
+	for i := range int64(lists) {
+		builder.List(1, "l"+strconv.Itoa(int(i%100)), ints(elements), 1000*i, 1000*i+900)
+	}
+	var text bytes.Buffer
+	require.NoError(b, Encode(&text, builder.History()))
+	b.SetBytes(int64(text.Len()))
+	b.ReportAllocs()
+	for b.Loop() {
+		h, err := Decode(bytes.NewReader(text.Bytes()))
+		if err != nil || len(h.Elements) != lists*elements {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkEncode measures writing a million operations.
 func BenchmarkEncode(b *testing.B) {
 	h := million()

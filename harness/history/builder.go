@@ -70,6 +70,30 @@ func (b *Builder) Refuse(process int32, key string, expect, value, saw Value, ca
 	return b
 }
 
+// Append adds an append that was acknowledged.
+func (b *Builder) Append(process int32, key string, element Value, call, ret int64) *Builder {
+	return b.Op(process, Append, key, element, None, None, OK, call, ret)
+}
+
+// List adds a [ReadList] that was told these elements.
+func (b *Builder) List(process int32, key string, elements []Value, call, ret int64) *Builder {
+	return b.list(process, ReadList, key, elements, call, ret)
+}
+
+// LocalList adds a [ReadLocal] that was told these elements.
+func (b *Builder) LocalList(process int32, key string, elements []Value, call, ret int64) *Builder {
+	return b.list(process, ReadLocal, key, elements, call, ret)
+}
+
+func (b *Builder) list(process int32, kind Kind, key string, elements []Value, call, ret int64) *Builder {
+	b.Op(process, kind, key, None, None, None, OK, call, ret)
+	h := b.history
+	o := &h.Ops[len(h.Ops)-1]
+	o.Offset, o.Count = uint32(len(h.Elements)), uint32(len(elements))
+	h.Elements = append(h.Elements, elements...)
+	return b
+}
+
 // Session adds a session.
 func (b *Builder) Session(s Session) *Builder {
 	b.history.Sessions = append(b.history.Sessions, s)
@@ -91,7 +115,7 @@ func (b *Builder) Mark(time int64, name, detail string) *Builder {
 // History returns a copy of what was added so far, in the order of the times. It is not checked; see [History.Validate].
 func (b *Builder) History() *History {
 	h := *b.history
-	h.Ops = slices.Clone(h.Ops)
+	h.Ops, h.Elements = slices.Clone(h.Ops), slices.Clone(h.Elements)
 	slices.SortStableFunc(h.Ops, func(a, b Op) int { return cmp.Compare(a.Call, b.Call) })
 	h.Keys, h.Strings = slices.Clone(b.keys.names), slices.Clone(b.strings.names)
 	h.Sessions, h.Faults, h.Marks = slices.Clone(h.Sessions), slices.Clone(h.Faults), slices.Clone(h.Marks)

@@ -164,18 +164,35 @@ func (d *decoder) completion() *SyntaxError {
 	default:
 		state.retired = true
 	}
-	if e.mismatch || state.retired {
-		if wrong := misfitEnd(o.Kind, o.Outcome, e.result, e.mismatch); wrong != "" {
-			at := e.at[fieldResult]
-			if e.mismatch {
-				at = e.at[fieldMismatch]
-			}
-			return d.problem(at, "%s", wrong)
+	if e.mismatch || state.retired || e.listed || o.ReadsList() {
+		if wrong := misfitEnd(o.Kind, o.Outcome, e.result, e.mismatch, e.listed); wrong != "" {
+			return d.problem(e.endAt(), "%s", wrong)
 		}
 	}
 	o.Result, o.Mismatch = e.result, e.mismatch
+	if e.listed {
+		d.scanner.take(o)
+	}
 	state.last, state.op = e.time, 0
 	return nil
+}
+
+// endAt is where to look for what is wrong with a completion.
+func (e *event) endAt() int {
+	switch {
+	case e.mismatch:
+		return e.at[fieldMismatch]
+	case e.carries(fieldResult):
+		return e.at[fieldResult]
+	default:
+		return e.at[fieldEvent]
+	}
+}
+
+// take gives the elements of the present line to an operation.
+func (s *scanner) take(o *Op) {
+	o.Offset, o.Count = uint32(s.taken), uint32(len(s.elements)-s.taken)
+	s.taken = len(s.elements)
 }
 
 // header takes the first line.
@@ -288,6 +305,7 @@ func kindOfType(name string) string {
 func (d *decoder) finish() *History {
 	h := d.history
 	h.Keys, h.Strings = d.keys.names, d.scanner.strings.names
+	h.Elements = d.scanner.elements[:d.scanner.taken]
 	if !d.sorted {
 		slices.SortStableFunc(h.Ops, func(a, b Op) int { return cmp.Compare(a.Call, b.Call) })
 	}

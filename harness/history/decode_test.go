@@ -18,6 +18,8 @@ const head = `{"seatrial":1,"seed":7,"initial":null}` + "\n"
 
 const began = `{"t":5,"e":"call","p":3,"f":"write","k":"x","v":1}` + "\n"
 
+const askedList = `{"t":5,"e":"call","p":3,"f":"read-list","k":"x"}` + "\n"
+
 // malformed texts, and where a person is to look.
 var malformed = []struct {
 	name, text   string
@@ -48,7 +50,7 @@ var malformed = []struct {
 	{"two events on a line", head + strings.TrimSpace(began) + began, 2, 51, "expected the end of the line"},
 	{"unknown event", head + `{"t":5,"e":"invoke","p":3}` + "\n", 2, 12, `expected an event: call, ok, fail, info, session, fault or mark, found "\"invoke\""`},
 	{"event is a number", head + `{"t":5,"e":1}` + "\n", 2, 12, "expected an event"},
-	{"unknown kind", head + `{"t":5,"e":"call","p":3,"f":"delete","k":"x"}` + "\n", 2, 29, "expected a kind of operation, one of [read write cas]"},
+	{"unknown kind", head + `{"t":5,"e":"call","p":3,"f":"delete","k":"x"}` + "\n", 2, 29, "expected a kind of operation, one of [read write cas append read-list read-local]"},
 	{"time is a fraction", head + `{"t":5.5,"e":"ok","p":3}` + "\n", 2, 6, "expected a time in nanoseconds"},
 	{"time is a string", head + `{"t":"5","e":"ok","p":3}` + "\n", 2, 6, "expected a time in nanoseconds"},
 	{"time too large", head + `{"t":9223372036854775808,"e":"ok","p":3}` + "\n", 2, 6, "fits into 64 bits"},
@@ -87,6 +89,22 @@ var malformed = []struct {
 	{"call before return", head + began + `{"t":9,"e":"ok","p":3}` + "\n" + `{"t":8,"e":"call","p":3,"f":"read","k":"x"}` + "\n", 4, 6, "time goes back"},
 	{"mismatch of a write", head + began + `{"t":9,"e":"ok","p":3,"mismatch":true}` + "\n", 3, 34, "only a compare-and-set"},
 	{"result of info", head + began + `{"t":9,"e":"info","p":3,"r":1}` + "\n", 3, 29, "has no result"},
+	{"append of nothing", head + `{"t":5,"e":"call","p":3,"f":"append","k":"x"}` + "\n", 2, 29, "an append needs an element"},
+	{"list never ends", head + askedList + `{"t":9,"e":"ok","p":3,"r":[1,2` + "\n", 3, 31, "expected a comma or ] after the element of a list, found the end of the line"},
+	{"list ends at a comma", head + askedList + `{"t":9,"e":"ok","p":3,"r":[1,]}` + "\n", 3, 30, "expected an integer, a string or null"},
+	{"list of an object", head + askedList + `{"t":9,"e":"ok","p":3,"r":[1,{}]}` + "\n", 3, 30, "expected an integer, a string or null"},
+	{"list of lists", head + askedList + `{"t":9,"e":"ok","p":3,"r":[[1]]}` + "\n", 3, 28, "expected an integer, a string or null"},
+	{"list with a fraction", head + askedList + `{"t":9,"e":"ok","p":3,"r":[12,1.5,2]}` + "\n", 3, 31, "expected an integer, a string or null"},
+	{"list with a leading zero", head + askedList + `{"t":9,"e":"ok","p":3,"r":[01,2]}` + "\n", 3, 28, "expected an integer, a string or null"},
+	{"list with a number too large", head + askedList + `{"t":9,"e":"ok","p":3,"r":[1,4611686018427387904,2]}` + "\n", 3, 30, "expected an integer from"},
+	{"list without commas", head + askedList + `{"t":9,"e":"ok","p":3,"r":[1 2]}` + "\n", 3, 30, "expected a comma or ]"},
+	{"answered without a list", head + askedList + `{"t":9,"e":"ok","p":3}` + "\n", 3, 12, "needs its elements"},
+	{"a single value for a list", head + askedList + `{"t":9,"e":"ok","p":3,"r":1}` + "\n", 3, 27, "never a single value"},
+	{"null for a list", head + askedList + `{"t":9,"e":"ok","p":3,"r":null}` + "\n", 3, 27, "never a single value"},
+	{"a list for a write", head + began + `{"t":9,"e":"ok","p":3,"r":[1]}` + "\n", 3, 27, "only reads of lists are told a list"},
+	{"a list that failed", head + askedList + `{"t":9,"e":"fail","p":3,"r":[]}` + "\n", 3, 29, `this one ended with "fail"`},
+	{"a list of unknown outcome", head + askedList + `{"t":9,"e":"info","p":3,"r":[]}` + "\n", 3, 29, "has no result"},
+	{"mismatch of a list", head + askedList + `{"t":9,"e":"ok","p":3,"r":[],"mismatch":true}` + "\n", 3, 41, "only a compare-and-set"},
 	{"a hole in the file", head + began + "\x00\x00\x00\x00\n" + `{"t":9,"e":"ok","p":3}` + "\n", 3, 1, "the file lost a part"},
 	{"a hole in a line", head + `{"t":5,"e":` + "\x00\x00\x00\n" + began, 2, 12, "cut the file before line 2"},
 }
@@ -152,6 +170,21 @@ func TestEventsAsOthersMayWriteThem(t *testing.T) {
 	require.Equal(t, `cas r3 nil→"é😀\n/" refused, saw 21`, h.Describe(0))
 	require.Equal(t, int64(20), h.Ops[0].Return)
 	require.Equal(t, []FaultEvent{{Time: 15, Step: 4, Phase: "bit", Fault: "kill n1", Nodes: []string{"n1"}, Detail: "d"}}, h.Faults)
+}
+
+func TestListsAsOthersMayWriteThem(t *testing.T) {
+	h, err := Decode(strings.NewReader(head +
+		`{"t":1,"e":"call","p":1,"f":"read-list","k":"l","r":[99]}` + "\n" + // said too early: not listened to
+		`{"t":2,"e":"mark","name":"m","r":[98]}` + "\n" +
+		`{"r" : [ 97 ],"r":[ 7 ,"two words",` + "\t" + `null , -5,0,4611686018427387903,"\u00e9" ] ,"t":3,"e":"ok","p":1}` + "\n" +
+		`{"t":4,"e":"call","p":1,"f":"read-local","k":"l"}` + "\n" + `{"t":5,"e":"ok","p":1,"r":[ ]}` + "\n" +
+		`{"t":6,"e":"call","p":1,"f":"read-list","k":"l"}` + "\n" + `{"t":7,"e":"ok","p":1,"r":[7]}` + "\n"))
+	require.NoError(t, err)
+	require.NoError(t, h.Validate())
+	require.Equal(t, `list l → [7 "two words" nil -5 0 4611686018427387903 é]`, h.Describe(0))
+	require.Equal(t, "local list l → []", h.Describe(1))
+	require.Equal(t, []Value{7}, h.List(&h.Ops[2]))
+	require.Len(t, h.Elements, 8, "nothing but what was answered is kept")
 }
 
 func TestEventsOutOfTheOrderOfTimeAreSorted(t *testing.T) {

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
@@ -13,16 +14,25 @@ import (
 //	cas r3 17→23 swapped
 //	cas r3 17→23 refused, saw 21
 //	write r3 = 17 unknown outcome
+//	append l3 = 17
+//	list l3 → [1 2 3]
+//	local list l3 → [1 2 3 … 400] (400 elements)
 //
 // A string that could be taken for something else is in quotes.
 func (h *History) Describe(i int) string {
 	o := &h.Ops[i]
 	var b strings.Builder
-	b.WriteString(o.Kind.String())
-	b.WriteByte(' ')
+	switch o.Kind {
+	case ReadList:
+		b.WriteString("list ")
+	case ReadLocal:
+		b.WriteString("local list ")
+	default:
+		b.WriteString(o.Kind.String() + " ")
+	}
 	b.WriteString(quoteUnclear(h.KeyName(o.Key), false))
 	switch o.Kind {
-	case Write:
+	case Write, Append:
 		b.WriteString(" = " + h.clearText(o.Value))
 	case CAS:
 		b.WriteString(" " + h.clearText(o.Expect) + "→" + h.clearText(o.Value))
@@ -41,8 +51,40 @@ func (h *History) Describe(i int) string {
 		b.WriteString(" swapped")
 	case o.Kind == Read:
 		b.WriteString(" → " + h.clearText(o.Result))
+	case o.ReadsList():
+		b.WriteString(" → ")
+		h.describeList(&b, h.List(o))
 	}
 	return b.String()
+}
+
+// shownElements is up to how many elements a list is described in full; of a
+// longer one the first three and the last are.
+const shownElements = 8
+
+func (h *History) describeList(b *strings.Builder, elements []Value) {
+	b.WriteByte('[')
+	for i, v := range elements {
+		long := len(elements) > shownElements
+		if long && i == 3 {
+			b.WriteString(" …")
+		}
+		if long && i >= 3 && i < len(elements)-1 {
+			continue
+		}
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		text := h.clearText(v)
+		if v.IsString() && strings.ContainsAny(text, "[]…") && text[0] != '"' {
+			text = strconv.Quote(text)
+		}
+		b.WriteString(text)
+	}
+	b.WriteByte(']')
+	if len(elements) > shownElements {
+		fmt.Fprintf(b, " (%d elements)", len(elements))
+	}
 }
 
 func (h *History) clearText(v Value) string {

@@ -28,6 +28,14 @@ func TestDescribe(t *testing.T) {
 		{func() { b.Write(1, "r3", b.String("nil"), 24, 25) }, `write r3 = "nil"`},
 		{func() { b.Write(1, "17", b.String(""), 26, 27) }, `write 17 = ""`},
 		{func() { b.Write(1, "a key", b.String("\xff"), 28, 29) }, `write "a key" = "\xff"`},
+		{func() { b.Append(1, "l3", 17, 29, 29) }, "append l3 = 17"},
+		{func() { b.Op(1, Append, "l3", 17, None, None, Fail, 29, 29) }, "append l3 = 17 failed"},
+		{func() { b.List(1, "l3", nil, 29, 29) }, "list l3 → []"},
+		{func() { b.List(1, "l3", ints(8), 29, 29) }, "list l3 → [1 2 3 4 5 6 7 8]"},
+		{func() { b.List(1, "l3", ints(400), 29, 29) }, "list l3 → [1 2 3 … 400] (400 elements)"},
+		{func() { b.LocalList(1, "l3", []Value{Nil, b.String("a b"), b.String("x]"), b.String("5")}, 29, 29) }, `local list l3 → [nil "a b" "x]" "5"]`},
+		{func() { b.Op(1, ReadList, "l3", None, None, None, Fail, 29, 29) }, "list l3 failed"},
+		{func() { b.Op(2, ReadLocal, "l3", None, None, None, Info, 29, 0) }, "local list l3 unknown outcome"},
 		{func() { b.Op(1, CAS, "r3", 23, Nil, None, Info, 30, 31) }, "cas r3 nil→23 unknown outcome"},
 	}
 	for _, c := range cases {
@@ -38,6 +46,15 @@ func TestDescribe(t *testing.T) {
 	for i, c := range cases {
 		require.Equal(t, c.says, h.Describe(i))
 	}
+}
+
+// ints are the integers from 1 to n.
+func ints(n int) []Value {
+	list := make([]Value, n)
+	for i := range list {
+		list[i] = Int(int64(i + 1))
+	}
+	return list
 }
 
 func TestNodeOfIsWhereTheProcessSatLast(t *testing.T) {

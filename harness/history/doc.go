@@ -39,20 +39,27 @@
 //	{"t":5107,"e":"ok","p":3}
 //	{"t":6200,"e":"call","p":3,"f":"cas","k":"r1","x":17,"v":23}
 //	{"t":9000,"e":"ok","p":3,"r":21,"mismatch":true}
+//	{"t":9020,"e":"call","p":3,"f":"append","k":"l4","v":18}
+//	{"t":9040,"e":"ok","p":3}
+//	{"t":9060,"e":"call","p":3,"f":"read-list","k":"l4"}
+//	{"t":9080,"e":"ok","p":3,"r":[17,"a string",18]}
 //	{"t":9100,"e":"fault","step":2,"phase":"injected","fault":"black-hole n2","nodes":["n2"]}
 //	{"t":9900,"e":"mark","name":"healed"}
 //
 // "v" is the value written (for a compare-and-set: the new one), "x" the value
 // expected, "r" what the client was told. A value is an integer, a string, or
 // null for "the key is absent"; a field that is not there means that the
-// operation has no such value, or that the answer did not say. Fields may be in
-// any order, and fields that this version does not know are skipped. Bytes of keys
+// operation has no such value, or that the answer did not say. Of a read of a list
+// ("read-list" as clients are served, "read-local" as the session's own node holds
+// it) "r" is all of its elements in their order, each as often as it is there: a
+// read that is ok always has it, be it [], and no other operation does. Fields may
+// be in any order, and fields that this version does not know are skipped. Bytes of keys
 // and values that are not UTF-8 are kept as they are, though JSON has no place for
 // them: what differs must stay different.
 //
 // A reader refuses, with the line and the column, what can't have happened: a
 // completion of nothing, two operations of a process at a time, one after Info, a
-// process whose clock goes back.
+// process whose clock goes back, a read of a list that was answered without one.
 //
 // The recorder appends to a shared mapping of the file, so a killed runner loses
 // nothing that was recorded. It reserves the disk a few MiB ahead, so a full disk

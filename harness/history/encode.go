@@ -108,7 +108,11 @@ func (e *encoder) begin(o *Op) {
 
 func (e *encoder) end(o *Op) {
 	e.rareUntil(o.Return)
-	e.line = e.lines.completion(e.line[:0], o.Return, o.Process, o.Outcome, o.Result, o.Mismatch)
+	if o.ReadsList() && o.Outcome == OK {
+		e.line = e.lines.list(e.line[:0], o.Return, o.Process, e.history.List(o))
+	} else {
+		e.line = e.lines.completion(e.line[:0], o.Return, o.Process, o.Outcome, o.Result, o.Mismatch)
+	}
 	e.out.Write(e.line)
 }
 

@@ -12,16 +12,24 @@ const SchemaVersion = 1
 // Kind is what an operation does.
 type Kind uint8
 
-// The kinds of operation. CAS is compare-and-set.
+// The kinds of operation.
 const (
 	KindUnknown Kind = iota
 	Read
 	Write
+	// CAS is compare-and-set.
 	CAS
+	// Append adds one element to the end of a list, or to a set.
+	Append
+	// ReadList reads all elements of a list, as a client is served.
+	ReadList
+	// ReadLocal reads all elements of a list as the session's own node holds
+	// them, whoever leads: it says what is where, and promises nothing.
+	ReadLocal
 	kindCount
 )
 
-var kindNames = [kindCount]string{"unknown", "read", "write", "cas"}
+var kindNames = [kindCount]string{"unknown", "read", "write", "cas", "append", "read-list", "read-local"}
 
 // String is the name used in history files.
 func (k Kind) String() string {
@@ -127,11 +135,11 @@ type Op struct {
 	Key    Key
 	// Process is the logical client; at most one operation of a process is under way.
 	Process int32
-	// MicroOffset and MicroCount name the micro-operations of a transaction in
-	// [History.Micro]; both are zero for single operations.
-	MicroOffset, MicroCount uint32
-	Kind                    Kind
-	Outcome                 Outcome
+	// Offset and Count name the operation's part of an arena: the elements that
+	// a read of a list returned, in [History.Elements]. Both are zero elsewhere.
+	Offset, Count uint32
+	Kind          Kind
+	Outcome       Outcome
 	// Mismatch is set on a compare-and-set that was answered (outcome OK) with
 	// "the value was not the expected one". Such an operation is a read.
 	Mismatch bool
@@ -140,12 +148,8 @@ type Op struct {
 // Swapped reports whether o is a compare-and-set that was told it took effect.
 func (o *Op) Swapped() bool { return o.Kind == CAS && o.Outcome == OK && !o.Mismatch }
 
-// MicroOp is one step of a transaction.
-type MicroOp struct {
-	Key           Key
-	Kind          Kind
-	Value, Result Value
-}
+// ReadsList reports whether o asks for the elements of a list.
+func (o *Op) ReadsList() bool { return o.Kind == ReadList || o.Kind == ReadLocal }
 
 // Header is the first line of a history file: what a judge needs to know.
 type Header struct {
@@ -219,8 +223,8 @@ type History struct {
 	// Keys and Strings are the tables that [Key] and string [Value]s point into.
 	Keys    []string
 	Strings []string
-	// Micro is the arena of the transactions' steps.
-	Micro    []MicroOp
+	// Elements is the arena of what reads of lists returned; see [History.List].
+	Elements []Value
 	Sessions []Session
 	Faults   []FaultEvent
 	Marks    []Mark
@@ -241,6 +245,9 @@ func (h *History) Text(v Value) string {
 		return strconv.FormatInt(int64(v), 10)
 	}
 }
+
+// List returns the elements that a read of a list returned, in their order.
+func (h *History) List(o *Op) []Value { return h.Elements[o.Offset : o.Offset+o.Count] }
 
 // KeyName returns the name of k.
 func (h *History) KeyName(k Key) string { return h.Keys[k] }

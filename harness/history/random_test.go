@@ -38,6 +38,13 @@ func randomHistory(draw *rand.Rand, operations, slots, keys int) *History {
 		}
 		return texts[draw.IntN(len(texts))]
 	}
+	list := func() []Value {
+		elements := make([]Value, draw.IntN(4)*draw.IntN(5))
+		for i := range elements {
+			elements[i] = value()
+		}
+		return elements
+	}
 	type slot struct {
 		process int32
 		now     int64
@@ -64,7 +71,7 @@ func randomHistory(draw *rand.Rand, operations, slots, keys int) *History {
 		} else if n < 3 {
 			outcome = Fail
 		}
-		switch draw.IntN(4) {
+		switch draw.IntN(7) {
 		case 0:
 			b.Op(s.process, Write, key(), value(), None, None, outcome, call, ret)
 		case 1:
@@ -72,6 +79,15 @@ func randomHistory(draw *rand.Rand, operations, slots, keys int) *History {
 		case 2:
 			outcome = OK
 			b.Refuse(s.process, key(), value(), value(), maybe(), call, ret)
+		case 3:
+			b.Op(s.process, Append, key(), value(), None, None, outcome, call, ret)
+		case 4:
+			kind := []Kind{ReadList, ReadLocal}[draw.IntN(2)]
+			if outcome == OK {
+				b.list(s.process, kind, key(), list(), call, ret)
+			} else {
+				b.Op(s.process, kind, key(), None, None, None, outcome, call, ret)
+			}
 		default:
 			result := None
 			if outcome == OK {

@@ -117,6 +117,10 @@ func (r *Recorder) Complete(process int32, kind Kind, outcome Outcome, result Va
 	if outcome == Info {
 		result = None
 	}
+	if lists := kind == ReadList || kind == ReadLocal; lists && (outcome == OK || result != None) {
+		r.fail(fmt.Errorf("process %d completed a %s without its elements: use CompleteList for what was answered", process, kind))
+		return now
+	}
 	if !r.knows(process, result) {
 		return now
 	}
@@ -128,6 +132,34 @@ func (r *Recorder) Complete(process int32, kind Kind, outcome Outcome, result Va
 	r.counts.completed[kind][outcome].Add(1)
 	if mismatch {
 		r.counts.mismatches.Add(1)
+	}
+	return now
+}
+
+// CompleteList records the answer to a [ReadList] or [ReadLocal], with the elements
+// in their order and as often as they are there, and returns the time of the
+// record. An element is any value but [None]. It keeps nothing of the slice.
+// [Recorder.Complete] is for a read that was not answered.
+func (r *Recorder) CompleteList(process int32, kind Kind, elements []Value) (ret int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.Now()
+	if kind != ReadList && kind != ReadLocal {
+		r.fail(fmt.Errorf("process %d completed a %s with a list", process, kind))
+		return now
+	}
+	for _, v := range elements {
+		if v == None {
+			r.fail(fmt.Errorf("process %d read a list with an element that is no value", process))
+			return now
+		}
+		if !r.knows(process, v) {
+			return now
+		}
+	}
+	r.line = r.lines.list(r.line[:0], now, process, elements)
+	if r.write() {
+		r.counts.completed[kind][OK].Add(1)
 	}
 	return now
 }

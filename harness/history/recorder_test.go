@@ -83,6 +83,49 @@ func TestWhatIsRecordedIsReadBack(t *testing.T) {
 	require.Equal(t, int64(1), counts.UnderWay())
 }
 
+func TestListsAreRecordedAndReadBack(t *testing.T) {
+	r, path := newRecorder(t, Header{Model: "append-list"})
+	text := r.Intern("garbage [")
+	r.Invoke(1, Append, "l", 17, None)
+	r.Complete(1, Append, OK, None, false)
+	r.Invoke(1, ReadList, "l", None, None)
+	elements := []Value{17, text, Nil, Int(-3)}
+	r.CompleteList(1, ReadList, elements)
+	elements[0] = 99 // the recorder has what it was given
+	r.Invoke(1, ReadLocal, "l", None, None)
+	r.CompleteList(1, ReadLocal, nil)
+	r.Invoke(1, ReadList, "l", None, None)
+	r.Complete(1, ReadList, Fail, None, false)
+	r.Invoke(1, ReadList, "l", None, None)
+	r.Complete(1, ReadList, Info, 5, false)
+	require.NoError(t, r.Close())
+	counts := r.Counts()
+	require.Equal(t, int64(1), counts.Completed(ReadList, OK))
+	require.Equal(t, int64(1), counts.Completed(ReadLocal, OK))
+	require.Equal(t, int64(1), counts.Completed(ReadList, Info))
+	require.Zero(t, counts.UnderWay())
+
+	h, err := ReadFile(path)
+	require.NoError(t, err)
+	var told []string
+	for i := range h.Ops {
+		told = append(told, h.Describe(i))
+	}
+	require.Equal(t, []string{"append l = 17", `list l → [17 "garbage [" nil -3]`, "local list l → []",
+		"list l failed", "list l unknown outcome"}, told)
+}
+
+func TestRecordingAListAllocatesNothing(t *testing.T) {
+	r, _ := newRecorder(t, Header{})
+	elements := append(ints(300), r.Intern("a string"))
+	r.Invoke(1, ReadList, "l", None, None)
+	r.CompleteList(1, ReadList, elements)
+	require.Zero(t, testing.AllocsPerRun(1000, func() {
+		r.Invoke(1, ReadList, "l", None, None)
+		r.CompleteList(1, ReadList, elements)
+	}))
+}
+
 func TestManyGoroutinesRecordAtOnce(t *testing.T) {
 	const clients, operations = 8, 6000 // more than one window of the file holds
 	r, path := newRecorder(t, Header{})
@@ -191,6 +234,12 @@ func TestMisuseIsAnErrorAndLeavesTheFileReadable(t *testing.T) {
 		"cas that expects nothing":    func(r *Recorder) { r.Invoke(1, CAS, "x", 1, None) },
 		"string of another recorder":  func(r *Recorder) { r.Invoke(1, Write, "x", StringValue(3), None) },
 		"result of another recorder":  func(r *Recorder) { r.Complete(1, Read, OK, StringValue(3), false) },
+		"append of nothing":           func(r *Recorder) { r.Invoke(1, Append, "x", None, None) },
+		"list of a write":             func(r *Recorder) { r.CompleteList(1, Write, nil) },
+		"answered without a list":     func(r *Recorder) { r.Complete(1, ReadList, OK, None, false) },
+		"a single value for a list":   func(r *Recorder) { r.Complete(1, ReadLocal, Fail, 5, false) },
+		"no value in a list":          func(r *Recorder) { r.CompleteList(1, ReadList, []Value{1, None}) },
+		"element of another recorder": func(r *Recorder) { r.CompleteList(1, ReadList, []Value{StringValue(3)}) },
 		"negative process":            func(r *Recorder) { r.Invoke(-1, Read, "x", None, None) },
 	} {
 		t.Run(name, func(t *testing.T) {

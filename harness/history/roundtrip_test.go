@@ -3,6 +3,7 @@ package history
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ type plain struct {
 	op                                        Op
 	key, value, expect, result                string
 	valueString, expectString, resultIsString bool
+	list                                      string
 }
 
 // plainOps makes the operations of two histories comparable, whose tables may be
@@ -27,7 +29,10 @@ func plainOps(h *History) []plain {
 			key: h.KeyName(o.Key), value: h.Text(o.Value), expect: h.Text(o.Expect), result: h.Text(o.Result),
 			valueString: o.Value.IsString(), expectString: o.Expect.IsString(), resultIsString: o.Result.IsString(),
 		}
-		o.Key, o.Value, o.Expect, o.Result = 0, 0, 0, 0
+		for _, v := range h.List(&o) {
+			all[i].list += fmt.Sprintf("%t %q,", v.IsString(), h.Text(v))
+		}
+		o.Key, o.Value, o.Expect, o.Result, o.Offset = 0, 0, 0, 0, 0
 		all[i].op = o
 	}
 	return all
@@ -113,7 +118,16 @@ func TestEncodeRefusesWhatDecodeWouldRefuse(t *testing.T) {
 		{"mismatch of a read", func(h *History) { h.Ops[1].Mismatch = true }, "only a compare-and-set"},
 		{"no such kind", func(h *History) { h.Ops[1].Kind = KindUnknown }, "kind does not exist"},
 		{"negative process", func(h *History) { h.Ops[0].Process = -1 }, "not negative"},
-		{"a transaction", func(h *History) { h.Ops[0].MicroCount = 1 }, "transactions"},
+		{"elements of a read", func(h *History) { h.Ops[1].Count = 1 }, "only reads of lists that were answered"},
+		{"a place in the arena for nothing", func(h *History) { h.Ops[0].Offset = 1 }, "only reads of lists that were answered"},
+		{"elements beyond the arena", func(h *History) { listed(h, 1, 2); h.Ops[1].Count = 3 }, "elements 0 to 3 are not in the arena of 2"},
+		{"no element, beyond the arena", func(h *History) { listed(h); h.Ops[1].Offset = 1 }, "elements 1 to 1 are not in the arena of 0"},
+		{"elements far beyond the arena", func(h *History) { listed(h, 1); h.Ops[1].Offset, h.Ops[1].Count = 1<<32-1, 2 }, "are not in the arena"},
+		{"an element that is none", func(h *History) { listed(h, 1, None) }, "element 1 of its list"},
+		{"an element that is no string", func(h *History) { listed(h, StringValue(0)) }, "element 0 of its list"},
+		{"a single value for a list", func(h *History) { listed(h, 1); h.Ops[1].Result = 1 }, "never a single value"},
+		{"elements of a list that failed", func(h *History) { listed(h, 1); h.Ops[1].Outcome = Fail }, "only reads of lists that were answered"},
+		{"append of nothing", func(h *History) { h.Ops[0].Kind, h.Ops[0].Value = Append, None }, "an append needs an element"},
 		{"an initial value that is no value", func(h *History) { h.Header.Initial = 1.5 }, "an integer, a string or null"},
 		{"another schema", func(h *History) { h.Header.Schema = 9 }, "schema version 9"},
 	}
@@ -124,6 +138,13 @@ func TestEncodeRefusesWhatDecodeWouldRefuse(t *testing.T) {
 			require.ErrorContains(t, Encode(&bytes.Buffer{}, h), c.says)
 		})
 	}
+}
+
+// listed makes the second operation a read of a list.
+func listed(h *History, elements ...Value) {
+	h.Elements = elements
+	o := &h.Ops[1]
+	o.Kind, o.Result, o.Count = ReadList, None, uint32(len(elements))
 }
 
 func TestEncodeReportsAFailedWrite(t *testing.T) {
@@ -148,6 +169,8 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(c.text))
 	}
 	f.Add([]byte(header + "{\"t\":1,\"e\":\"mark\",\"name\":\"x\"}\n\x00\x00abc\n\x00"))
+	f.Add([]byte(header + `{"t":1,"e":"call","p":1,"f":"read-list","k":"l"}` + "\n" + `{"t":2,"e":"ok","p":1,"r":[7],"r":[ 1,"x" , null,-3]}` + "\n" +
+		`{"t":3,"e":"call","p":1,"f":"read-local","k":"l","r":[5]}` + "\n" + `{"t":4,"e":"ok","p":1,"r":[]}` + "\n"))
 	f.Add([]byte(header + strings.Repeat(" \r\n", 3) + ` { "new" : [ {"a":"\u00e9"} ] , "e":"call","f":"read" ,"p":0,"k":"\ud83d\ude00","t":-5}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		h, err := Decode(bytes.NewReader(text))

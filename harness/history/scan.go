@@ -35,14 +35,15 @@ const (
 )
 
 // event is a scanned line. Only the fields in has are set; value, expect and
-// result are None where they are not.
+// result are None where they are not. Where the result is a list, listed is set
+// and its elements are the scanner's from taken on.
 type event struct {
 	time, process         int64
 	value, expect, result Value
 	key                   []byte // points into the line, or to its own memory
 	name                  eventName
 	kind                  Kind
-	mismatch              bool
+	mismatch, listed      bool
 	has                   uint16
 	at                    [fieldCount]int // where the field's value begins
 }
@@ -59,15 +60,19 @@ type scanner struct {
 	line    []byte
 	i       int // the place in line
 	strings table
-	problem string // what is wrong, "" while nothing is
-	wrongAt int
+	// elements are those of all lists that were read; what comes after taken is of
+	// the present line, and goes unless the decoder takes it.
+	elements []Value
+	taken    int
+	problem  string // what is wrong, "" while nothing is
+	wrongAt  int
 }
 
 // scan reads one line into e. Where it returns false, problem and wrongAt say why.
 func (s *scanner) scan(line []byte, e *event) bool {
 	s.line, s.i, s.problem = line, 0, ""
 	e.has = 0
-	e.value, e.expect, e.result, e.mismatch = None, None, None, false
+	e.value, e.expect, e.result, e.mismatch, e.listed = None, None, None, false, false
 	if !s.opening(e) {
 		s.space()
 		if !s.byte('{', "an event, which begins with {") {
@@ -219,7 +224,11 @@ func (s *scanner) letter(name byte, e *event) bool {
 		e.value, ok = s.value()
 	case 'r':
 		f = fieldResult
-		e.result, ok = s.value()
+		if s.elements, e.listed = s.elements[:s.taken], s.line[at] == '['; e.listed {
+			e.result, ok = None, s.list()
+		} else {
+			e.result, ok = s.value()
+		}
 	default:
 		return s.skip()
 	}

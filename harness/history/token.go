@@ -3,6 +3,7 @@ package history
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -51,6 +52,53 @@ func (s *scanner) value() (Value, bool) {
 		return Value(n), ok
 	}
 	return None, s.expected("an integer, a string or null")
+}
+
+// list reads values into the arena, of which the bracket is next.
+func (s *scanner) list() bool {
+	s.i++
+	if s.space(); s.line[s.i] == ']' {
+		s.i++
+		return true
+	}
+	for {
+		// Nearly all elements are small integers, each followed by a comma at once.
+		line, i, n := s.line, s.i, Value(0)
+		for i < len(line) && line[i]-'0' <= 9 {
+			n = n*10 + Value(line[i]-'0')
+			i++
+		}
+		if short := i - s.i; short > 0 && short <= 18 && line[i] == ',' && (line[s.i] != '0' || short == 1) {
+			s.elements = append(s.elements, n)
+			s.i = i + 1
+			s.space()
+			continue
+		}
+		v, ok := s.value()
+		if !ok {
+			return false
+		}
+		s.elements = append(s.elements, v)
+		s.space()
+		switch s.line[s.i] {
+		case ',':
+			s.i++
+			s.space()
+		case ']':
+			s.i++
+			return s.fits()
+		default:
+			return s.expected("a comma or ] after the element of a list")
+		}
+	}
+}
+
+// fits reports whether an operation can point at all of the arena.
+func (s *scanner) fits() bool {
+	if uint64(len(s.elements)) <= math.MaxUint32 {
+		return true
+	}
+	return s.expected(fmt.Sprintf("no more than %d elements of lists in a history", uint32(math.MaxUint32)))
 }
 
 func (s *scanner) integer(what string) (int64, bool) {

@@ -78,9 +78,6 @@ func (h *History) Validate() error {
 }
 
 func (h *History) validateOp(o *Op) error {
-	if o.MicroCount != 0 {
-		return errors.New("transactions are not part of this version of the format")
-	}
 	if problem := misfit(o.Kind, o.Value, o.Expect); problem != "" {
 		return errors.New(problem)
 	}
@@ -88,8 +85,13 @@ func (h *History) validateOp(o *Op) error {
 		return fmt.Errorf("key %d is not in the table of %d keys", o.Key, len(h.Keys))
 	}
 	for _, v := range [...]Value{o.Value, o.Expect, o.Result} {
-		if v.IsString() && int64(v-stringBase) >= int64(len(h.Strings)) || !v.IsString() && !v.IsInt() && v != Nil && v != None {
+		if v != None && !h.stands(v) {
 			return fmt.Errorf("value %#x stands for nothing in the table of %d strings", int64(v), len(h.Strings))
+		}
+	}
+	if o.Count != 0 || o.Offset != 0 {
+		if err := h.validateList(o); err != nil {
+			return err
 		}
 	}
 	switch {
@@ -102,8 +104,33 @@ func (h *History) validateOp(o *Op) error {
 	case o.Return < o.Call:
 		return fmt.Errorf("it returned at %d ns, before its call at %d ns", o.Return, o.Call)
 	}
-	if problem := misfitEnd(o.Kind, o.Outcome, o.Result, o.Mismatch); problem != "" {
+	listed := o.ReadsList() && o.Outcome == OK
+	if problem := misfitEnd(o.Kind, o.Outcome, o.Result, o.Mismatch, listed); problem != "" {
 		return errors.New(problem)
+	}
+	return nil
+}
+
+// stands reports whether v is a value: one that can be written, read or held.
+func (h *History) stands(v Value) bool {
+	if v.IsString() {
+		return int64(v-stringBase) < int64(len(h.Strings))
+	}
+	return v.IsInt() || v == Nil
+}
+
+// validateList checks an operation that points into the arena.
+func (h *History) validateList(o *Op) error {
+	switch {
+	case !o.ReadsList() || o.Outcome != OK:
+		return fmt.Errorf("it has elements, and only reads of lists that were answered (%q) have", OK)
+	case uint64(o.Offset)+uint64(o.Count) > uint64(len(h.Elements)):
+		return fmt.Errorf("its elements %d to %d are not in the arena of %d", o.Offset, uint64(o.Offset)+uint64(o.Count), len(h.Elements))
+	}
+	for i, v := range h.List(o) {
+		if !h.stands(v) {
+			return fmt.Errorf("element %d of its list, %#x, stands for nothing in the table of %d strings", i, int64(v), len(h.Strings))
+		}
 	}
 	return nil
 }
@@ -115,6 +142,8 @@ func misfit(kind Kind, value, expect Value) string {
 		return "the kind does not exist"
 	case kind == Write && value == None:
 		return `a write needs a value ("v")`
+	case kind == Append && value == None:
+		return `an append needs an element ("v")`
 	case kind == CAS && value == None:
 		return `a compare-and-set needs a new value ("v")`
 	case kind == CAS && expect == None:
@@ -123,15 +152,25 @@ func misfit(kind Kind, value, expect Value) string {
 	return ""
 }
 
-// misfitEnd says what is wrong with a completion, "" where nothing is.
-func misfitEnd(kind Kind, outcome Outcome, result Value, mismatch bool) string {
+// misfitEnd says what is wrong with a completion, "" where nothing is; listed says
+// that its result is a list.
+func misfitEnd(kind Kind, outcome Outcome, result Value, mismatch, listed bool) string {
+	lists := kind == ReadList || kind == ReadLocal
 	switch {
 	case outcome > Fail:
 		return "the outcome does not exist"
-	case outcome == Info && result != None:
+	case outcome == Info && (result != None || listed):
 		return `an operation whose outcome nobody knows has no result ("r")`
 	case mismatch && (kind != CAS || outcome != OK):
 		return `only a compare-and-set that was answered ("ok") can have a mismatch`
+	case listed && !lists:
+		return fmt.Sprintf(`only reads of lists are told a list ("r"), and this is a %s`, kind)
+	case listed && outcome != OK:
+		return fmt.Sprintf(`only a read that was answered ("ok") is told a list ("r"), and this one ended with %q`, outcome)
+	case lists && result != None:
+		return `a read of a list is told a list ("r"), be it empty or of one element, and never a single value`
+	case lists && outcome == OK && !listed:
+		return `a read of a list that was answered ("ok") needs its elements ("r"), be it []`
 	}
 	return ""
 }

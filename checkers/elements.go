@@ -1,0 +1,112 @@
+package checkers
+
+import (
+	"math/bits"
+
+	"github.com/seatrial/seatrial/harness/history"
+)
+
+// element is one element of one list: what its clients were told of it, and after
+// [listScan.scan] what reads say of it.
+type element struct {
+	value history.Value
+	// call is the earliest call of an append of it that may have happened, Open
+	// where there is none; ack is the earliest return of one that was acknowledged.
+	call, ack int64
+	// append is the place in History.Ops of the append that says most of it: the
+	// acknowledged one, else one of unknown outcome, else one that failed; none
+	// where nobody appended it to this list. first is that of the first append of it
+	// that may have happened, which is the same unless it was appended twice.
+	append, first int32
+	// appends is how many appends of it may have happened.
+	appends int32
+
+	// known is from when on it was certainly there: since its acknowledgement, or
+	// since a read that held it returned; Open where nobody knows.
+	known int64
+	// gone is the latest return of a read that held it, atStart where none did.
+	gone int64
+	// held is the number of the last read that held it and missing that of the last
+	// one that began after known and did not.
+	held, missing int32
+	// odd is the number of the first read that held it though it can't have been
+	// there, twice that of the first one that held it more often than it was appended.
+	odd, twice int32
+
+	inRead, times int32 // the number of the read at hand, and how often it has it
+}
+
+// acked reports whether an append of the element was acknowledged.
+func (e *element) acked() bool { return e.ack != history.Open }
+
+// lastSure is the instant from which on the element is gone for good if any read
+// that was called later lacks it: then all of those do. It was certainly there
+// since known, and no read that returned after gone held it.
+func (e *element) lastSure() int64 { return max(e.known, e.gone) }
+
+// elementTable finds the element of a value: open addressing, at most half full.
+type elementTable struct {
+	slots    []int32 // one more than the number of an element; 0 is free
+	elements []element
+}
+
+// reset makes the table empty, with room for so many elements.
+func (t *elementTable) reset(elements int) {
+	size := 1 << bits.Len(uint(2*elements+8))
+	if cap(t.slots) < size {
+		t.slots = make([]int32, size)
+	} else {
+		t.slots = t.slots[:size]
+		clear(t.slots)
+	}
+	t.elements = t.elements[:0]
+}
+
+// slot is where the search for a value begins; see [blockTable.slot].
+func (t *elementTable) slot(v history.Value) int {
+	group := uint64(v) >> 3
+	group = (group ^ group>>29) * 0x9e3779b97f4a7c15
+	group ^= group >> 32
+	return int(group<<3|uint64(v)&7) & (len(t.slots) - 1)
+}
+
+// find returns the number of a value's element, none where it has none.
+func (t *elementTable) find(v history.Value) int32 {
+	for i := t.slot(v); ; i = (i + 1) & (len(t.slots) - 1) {
+		n := t.slots[i] - 1
+		if n < 0 || t.elements[n].value == v {
+			return n
+		}
+	}
+}
+
+// at returns the number of a value's element, which it makes if need be.
+func (t *elementTable) at(v history.Value) int32 {
+	i := t.slot(v)
+	for ; t.slots[i] != 0; i = (i + 1) & (len(t.slots) - 1) {
+		if n := t.slots[i] - 1; t.elements[n].value == v {
+			return n
+		}
+	}
+	t.elements = append(t.elements, element{
+		value: v, call: history.Open, ack: history.Open, append: none, first: none,
+		known: history.Open, gone: atStart, held: none, missing: none, odd: none, twice: none, inRead: none,
+	})
+	n := int32(len(t.elements))
+	t.slots[i] = n
+	if 2*int(n) > len(t.slots) {
+		t.grow()
+	}
+	return n - 1
+}
+
+func (t *elementTable) grow() {
+	t.slots = make([]int32, 2*len(t.slots))
+	for n := range t.elements {
+		i := t.slot(t.elements[n].value)
+		for t.slots[i] != 0 {
+			i = (i + 1) & (len(t.slots) - 1)
+		}
+		t.slots[i] = int32(n + 1)
+	}
+}
