@@ -27,6 +27,7 @@ var (
 	_ cluster.LeaderFinder     = Cluster{}
 	_ cluster.Defective        = Cluster{}
 	_ workloads.RegisterOpener = Cluster{}
+	_ workloads.AppendOpener   = Cluster{}
 )
 
 // The names and, in a pod, the numbers of the ports.
@@ -86,12 +87,13 @@ func (c Cluster) Ports() []cluster.Port {
 	}
 }
 
-// Ready implements [cluster.System] by a linearizable read through the session's
-// node, which takes a leader, a majority, and a way from this node to both.
+// Ready implements [cluster.System]: it takes a leader, a majority, a way from the
+// session's node to both, and that this node has caught up with them. So what its
+// own table lacks afterwards is not merely late.
 func (c Cluster) Ready(ctx context.Context, session link.Session) error {
-	r := &register{session: session}
-	defer r.Close()
-	if _, err := r.Read(ctx, "ready"); err != nil {
+	asking := &client{session: session}
+	defer asking.Close()
+	if _, err := asking.do(ctx, store.Request{Op: store.OpSync}); err != nil {
 		return fmt.Errorf("canary: ask %s whether it serves: %w", session.Node, err)
 	}
 	return nil
@@ -99,9 +101,9 @@ func (c Cluster) Ready(ctx context.Context, session link.Session) error {
 
 // Leader implements [cluster.LeaderFinder] from what the session's node believes.
 func (c Cluster) Leader(ctx context.Context, session link.Session) (node string, term uint64, err error) {
-	r := &register{session: session}
-	defer r.Close()
-	status, err := r.do(ctx, store.Request{Op: store.OpStatus})
+	asking := &client{session: session}
+	defer asking.Close()
+	status, err := asking.do(ctx, store.Request{Op: store.OpStatus})
 	if err != nil {
 		return "", 0, fmt.Errorf("canary: ask %s who leads: %w", session.Node, err)
 	}
@@ -110,7 +112,12 @@ func (c Cluster) Leader(ctx context.Context, session link.Session) (node string,
 
 // OpenRegister implements [workloads.RegisterOpener]. It connects at the first operation.
 func (c Cluster) OpenRegister(_ context.Context, session link.Session) (workloads.Register, error) {
-	return &register{session: session}, nil
+	return &register{client{session: session}}, nil
+}
+
+// OpenAppender implements [workloads.AppendOpener]. It connects at the first operation.
+func (c Cluster) OpenAppender(_ context.Context, session link.Session) (workloads.Appender, error) {
+	return &appender{client{session: session}}, nil
 }
 
 // Defects implements [cluster.Defective]; it is the table of [store.Defects].

@@ -10,8 +10,12 @@
 // it. A harness that lets one of them pass, or that finds fault with the store
 // that has none, is wrong: that is what this system is for.
 //
-// The adapter keeps one connection to its session's node and retries nothing. An
-// operation is definitely not done where the node said so, where the connection
-// could not be made, and where nothing was sent; a read that failed is never done.
-// Everything else is unknown.
+// It offers registers and lists. A node is ready when it has caught up: from then on
+// what was acknowledged before is in its own table.
+//
+// The adapter keeps one connection to its session's node and retries nothing, and
+// neither does a node that hands a request to the leader. An operation is
+// definitely not done where the node said so, where the connection could not be
+// made, and where nothing was sent; a read that failed is never done. Everything
+// else is unknown.
 package canary

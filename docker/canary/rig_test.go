@@ -4,9 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -110,6 +108,13 @@ func (r *rig) session(node string) link.Session {
 
 func (r *rig) open(node string) workloads.Register {
 	client, err := r.cluster.OpenRegister(r.tb.Context(), r.session(node))
+	require.NoError(r.tb, err)
+	r.tb.Cleanup(func() { client.Close() })
+	return client
+}
+
+func (r *rig) openLists(node string) workloads.Appender {
+	client, err := r.cluster.OpenAppender(r.tb.Context(), r.session(node))
 	require.NoError(r.tb, err)
 	r.tb.Cleanup(func() { client.Close() })
 	return client
@@ -270,96 +275,5 @@ func (r *rig) cut(node string, cut bool) {
 		if flow.From == link.End(node) || flow.To == link.End(node) {
 			relay.cut(cut)
 		}
-	}
-}
-
-// relay passes connections on to where it is aimed. While it is cut it resets them.
-type relay struct {
-	listener net.Listener
-	mu       sync.Mutex
-	target   string
-	isCut    bool
-	open     map[net.Conn]struct{}
-}
-
-func startRelay(tb testing.TB) *relay {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(tb, err)
-	r := &relay{listener: listener, open: map[net.Conn]struct{}{}}
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if errors.Is(err, net.ErrClosed) {
-				return
-			} else if err == nil {
-				go r.pass(conn)
-			}
-		}
-	}()
-	tb.Cleanup(func() {
-		listener.Close()
-		r.cut(true)
-	})
-	return r
-}
-
-func (r *relay) aim(target string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.target = target
-}
-
-func (r *relay) cut(cut bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.isCut = cut
-	if cut {
-		for conn := range r.open {
-			conn.Close()
-		}
-	}
-}
-
-func (r *relay) pass(in net.Conn) {
-	defer in.Close()
-	r.mu.Lock()
-	target, cut := r.target, r.isCut
-	r.mu.Unlock()
-	if cut {
-		return
-	}
-	out, err := net.Dial("tcp", target)
-	if err != nil {
-		return
-	}
-	defer out.Close()
-	if !r.hold(in, out) {
-		return
-	}
-	defer r.release(in, out)
-	done := make(chan struct{}, 2)
-	for _, pair := range [][2]net.Conn{{in, out}, {out, in}} {
-		go func() {
-			_, _ = io.Copy(pair[0], pair[1])
-			done <- struct{}{}
-		}()
-	}
-	<-done
-}
-
-func (r *relay) hold(conns ...net.Conn) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, conn := range conns {
-		r.open[conn] = struct{}{}
-	}
-	return !r.isCut
-}
-
-func (r *relay) release(conns ...net.Conn) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, conn := range conns {
-		delete(r.open, conn)
 	}
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -155,7 +156,7 @@ func (c *Conn) send(request Request) (sent bool, err error) {
 }
 
 func (c *Conn) receive() (Response, error) {
-	line, err := c.reader.ReadSlice('\n')
+	line, err := c.line()
 	if err != nil {
 		return Response{}, fmt.Errorf("wait for an answer: %w", err)
 	}
@@ -168,4 +169,21 @@ func (c *Conn) receive() (Response, error) {
 		return response, nil
 	}
 	return Response{}, fmt.Errorf("read an answer: status %q", response.Status)
+}
+
+// line reads one line of at most [MaxAnswerBytes]. It is valid until the next.
+func (c *Conn) line() ([]byte, error) {
+	line, err := c.reader.ReadSlice('\n')
+	if !errors.Is(err, bufio.ErrBufferFull) {
+		return line, err
+	}
+	long := bytes.Clone(line)
+	for errors.Is(err, bufio.ErrBufferFull) && len(long) <= MaxAnswerBytes {
+		line, err = c.reader.ReadSlice('\n')
+		long = append(long, line...)
+	}
+	if errors.Is(err, bufio.ErrBufferFull) {
+		return nil, fmt.Errorf("it is longer than %d bytes", MaxAnswerBytes)
+	}
+	return long, err
 }

@@ -20,6 +20,11 @@ const (
 	StaleRead       = "stale-read"
 	AckBeforeCommit = "ack-before-commit"
 	NonatomicCAS    = "nonatomic-cas"
+
+	DoubleAppend       = "double-append"
+	DirtyRead          = "dirty-read"
+	MemoryLog          = "memory-log"
+	LostOnLeaderChange = "lost-on-leader-change"
 )
 
 // Defects lists them all.
@@ -42,6 +47,30 @@ func Defects() []Defect {
 			Breaks: "a compare-and-set reads, compares and then writes, so of two at a time both succeed, " +
 				"and writes in between are overwritten; it takes contention on a key, and no fault",
 			CaughtBy: "canary/register/mixed",
+		},
+		{
+			Name: DoubleAppend,
+			Breaks: "a node that does not learn what became of an append does it again, so its element is added " +
+				"twice; it takes an answer that is lost or late",
+			CaughtBy: "canary/append/mixed",
+		},
+		{
+			Name: DirtyRead,
+			Breaks: "the leader answers reads from what it has appended to its log, so a leader that is cut off " +
+				"shows what no majority stores, and what is gone once the others have elected the next",
+			CaughtBy: "canary/append/leader-cut",
+		},
+		{
+			Name: MemoryLog,
+			Breaks: "a node acknowledges log entries that it has in memory and writes them to disk a while later, " +
+				"so when all nodes are killed together, the last ones are lost",
+			CaughtBy: "canary/append/kill-all",
+		},
+		{
+			Name: LostOnLeaderChange,
+			Breaks: "a new leader begins with the last checkpoint of its table and does not replay the log behind " +
+				"it, so the last acknowledged operations of the leader before it are lost",
+			CaughtBy: "canary/append/leader-cut",
 		},
 	}
 }

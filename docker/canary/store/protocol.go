@@ -16,8 +16,19 @@ const (
 	OpRead   Op = "read"
 	OpWrite  Op = "write"
 	OpCAS    Op = "cas"
+	OpAppend Op = "append"
+	OpList   Op = "list"
+	// OpListLocal reads a list from the table of the node that is asked.
+	OpListLocal Op = "list-local"
+	// OpSync waits until the table of the node that is asked holds all that was
+	// acknowledged, by any node, before it was asked.
+	OpSync   Op = "sync"
 	OpStatus Op = "status"
 )
+
+// HasEffect reports whether the request may change what the store holds. One that
+// may not was not done if it failed, whatever became of it on the way.
+func (o Op) HasEffect() bool { return o == OpWrite || o == OpCAS || o == OpAppend }
 
 // Status is how a request ended.
 type Status string
@@ -32,17 +43,19 @@ const (
 	Unknown Status = "unknown"
 )
 
-// Limits on a request.
+// Limits on a request and its answer. An append to a list that is full is not done.
 const (
-	MaxLineBytes = 4096
-	MaxKeyBytes  = 256
+	MaxLineBytes    = 4096
+	MaxKeyBytes     = 256
+	MaxListElements = 1 << 16
+	MaxAnswerBytes  = 2 << 20 // a full list, of numbers as long as they get
 )
 
 // Request is what a client asks. A nil value means "the key is absent".
 type Request struct {
 	Op  Op     `json:"op"`
 	Key string `json:"key,omitempty"`
-	// Value is what a write or a compare-and-set is to store.
+	// Value is what a write or a compare-and-set is to store, or an append to add.
 	Value *int64 `json:"value,omitempty"`
 	// Expect is what a compare-and-set requires the key to hold.
 	Expect *int64 `json:"expect,omitempty"`
@@ -53,6 +66,8 @@ type Response struct {
 	Status Status `json:"status"`
 	// Value is what a read saw, and what a refused compare-and-set saw.
 	Value *int64 `json:"value,omitempty"`
+	// List is what a read of a list saw, in the order of the appends.
+	List []int64 `json:"list,omitempty"`
 	// Swapped says that a compare-and-set took effect.
 	Swapped bool `json:"swapped,omitempty"`
 	// Error says why the status is not OK.
@@ -60,7 +75,8 @@ type Response struct {
 
 	// The rest answers OpStatus, from the node's own view: its name, who it
 	// believes leads ("" where it knows nobody), its term, and the index of the
-	// last log entry it applied.
+	// last log entry it applied. OpSync answers with Applied alone: the table holds
+	// that entry, and may hold more.
 	Node    string `json:"node,omitempty"`
 	Leader  string `json:"leader,omitempty"`
 	Term    uint64 `json:"term,omitempty"`
@@ -89,14 +105,18 @@ func DecodeRequest(line []byte) (Request, error) {
 
 func (r Request) validate() error {
 	switch r.Op {
-	case OpStatus:
+	case OpStatus, OpSync:
 		if r.Key != "" || r.Value != nil || r.Expect != nil {
-			return errors.New("status takes no key and no value")
+			return fmt.Errorf("%s takes no key and no value", r.Op)
 		}
 		return nil
-	case OpRead:
+	case OpRead, OpList, OpListLocal:
 		if r.Value != nil || r.Expect != nil {
-			return errors.New("read takes no value")
+			return fmt.Errorf("%s takes no value", r.Op)
+		}
+	case OpAppend:
+		if r.Value == nil || r.Expect != nil {
+			return errors.New("append takes a value, and no expected one")
 		}
 	case OpWrite:
 		if r.Expect != nil {
@@ -104,7 +124,7 @@ func (r Request) validate() error {
 		}
 	case OpCAS:
 	default:
-		return fmt.Errorf("op %q: want read, write, cas or status", r.Op)
+		return fmt.Errorf("op %q: want read, write, cas, append, list, list-local, sync or status", r.Op)
 	}
 	if r.Key == "" || len(r.Key) > MaxKeyBytes {
 		return fmt.Errorf("a key of %d bytes: want 1 to %d", len(r.Key), MaxKeyBytes)
@@ -120,7 +140,7 @@ func notDone(format string, args ...any) Response {
 // effect, so a read that failed was certainly not done.
 func failed(op Op, format string, args ...any) Response {
 	r := notDone(format, args...)
-	if op != OpRead && op != OpStatus {
+	if op.HasEffect() {
 		r.Status = Unknown
 	}
 	return r

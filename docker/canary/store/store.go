@@ -17,14 +17,20 @@ import (
 type Store struct {
 	options Options
 	raft    *raft.Raft
-	disk    *diskLog
+	disk    *diskLog // terms and votes, and the log unless the defect is MemoryLog
+	log     interface {
+		raft.LogStore
+		Close() error
+	}
 	table   *table
 	peers   *peerPort
 	clients net.Listener
 	open    connections // of the client port
 	forward *forwarder
 	barrier *barriers
-	early   early // for the defect AckBeforeCommit
+
+	early    early    // for the defects AckBeforeCommit and DirtyRead
+	takeover takeover // for the defect LostOnLeaderChange
 
 	ctx     context.Context // ends with the store
 	cancel  context.CancelFunc
@@ -43,6 +49,9 @@ func Open(o Options) (*Store, error) {
 		return nil, fmt.Errorf("start a node: %w", err)
 	}
 	s := &Store{options: o, table: newTable()}
+	if o.Defect == LostOnLeaderChange {
+		s.table.checkpoints = &checkpoints{last: newState()}
+	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.reign, s.depose = context.WithCancel(s.ctx)
 	s.barrier = &barriers{issue: func() error { return s.raft.Barrier(enqueueLimit).Error() }}
@@ -61,6 +70,10 @@ func (s *Store) start() (err error) {
 	}
 	if s.disk, err = openDiskLog(filepath.Join(s.options.Data, "raft.db")); err != nil {
 		return err
+	}
+	s.log = s.disk
+	if s.options.Defect == MemoryLog {
+		s.log = &memoryLog{diskLog: s.disk, delay: memoryFlush}
 	}
 	if s.peers, err = listenPeers(s.options, func(conn net.Conn) { serveLines(s.ctx, conn, s.doHere) }); err != nil {
 		return err
@@ -88,7 +101,7 @@ func (s *Store) startRaft() (err error) {
 		return fmt.Errorf("open the snapshots: %w", err)
 	}
 	const recentEntries = 512
-	recent, err := raft.NewLogCache(recentEntries, s.disk)
+	recent, err := raft.NewLogCache(recentEntries, s.log)
 	if err != nil {
 		return fmt.Errorf("open the log: %w", err)
 	}
@@ -99,12 +112,12 @@ func (s *Store) startRaft() (err error) {
 			err = errors.Join(err, transport.Close()) // raft would have closed it
 		}
 	}()
-	old, err := raft.HasExistingState(recent, s.disk, snapshots)
+	old, err := raft.HasExistingState(s.disk, s.disk, snapshots)
 	if err != nil {
 		return fmt.Errorf("look for an earlier state: %w", err)
 	}
 	if !old {
-		err := raft.BootstrapCluster(config, recent, s.disk, snapshots, transport, s.options.servers())
+		err := raft.BootstrapCluster(config, s.disk, s.disk, snapshots, transport, s.options.servers())
 		if err != nil {
 			return fmt.Errorf("begin a new cluster: %w", err)
 		}
@@ -187,8 +200,8 @@ func (s *Store) close() error {
 	if s.peers != nil {
 		problems = append(problems, s.peers.Close())
 	}
-	if s.disk != nil {
-		problems = append(problems, s.disk.Close())
+	if s.log != nil {
+		problems = append(problems, s.log.Close())
 	}
 	return errors.Join(problems...)
 }

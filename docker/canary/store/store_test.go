@@ -80,6 +80,12 @@ func TestClientPort(t *testing.T) {
 		{`{"op":"read","key":"other"}`, `{"status":"ok"}`},
 		{`{"op":"cas","key":"k","expect":17,"value":23}`, `{"status":"ok","swapped":true}`},
 		{`{"op":"cas","key":"k","expect":17,"value":24}`, `{"status":"ok","value":23}`},
+		{`{"op":"list","key":"k"}`, `{"status":"ok"}`},
+		{`{"op":"append","key":"k","value":5}`, `{"status":"ok"}`},
+		{`{"op":"append","key":"k","value":-6}`, `{"status":"ok"}`},
+		{`{"op":"list","key":"k"}`, `{"status":"ok","list":[5,-6]}`},
+		{`{"op":"list-local","key":"k"}`, `{"status":"ok","list":[5,-6]}`},
+		{`{"op":"read","key":"k"}`, `{"status":"ok","value":23}`},
 	} {
 		_, err := conn.Write([]byte(step.ask + "\n"))
 		require.NoError(t, err)
@@ -128,11 +134,15 @@ func TestPeerThatDoesNotLeadRefusesWhatIsHandedToIt(t *testing.T) {
 	defer peer.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	for _, op := range []Op{OpRead, OpWrite, OpCAS} {
-		response, _, err := peer.Do(ctx, Request{Op: op, Key: "k"})
+	for _, op := range []Op{OpRead, OpWrite, OpCAS, OpList, OpAppend} {
+		request := Request{Op: op, Key: "k"}
+		if op == OpAppend {
+			request.Value = pointer(1)
+		}
+		response, _, err := peer.Do(ctx, request)
 		require.NoError(t, err)
 		require.Equal(t, NotDone, response.Status)
-		require.Equal(t, NotDone, s.Do(ctx, Request{Op: op, Key: "k"}).Status)
+		require.Equal(t, NotDone, s.Do(ctx, request).Status)
 	}
 }
 
@@ -175,9 +185,12 @@ func TestOnlyWhatNeverGotIntoTheLogIsNotDone(t *testing.T) {
 	} {
 		require.Equal(t, want, proposeFailed(err).Status, "%v", err)
 	}
-	require.Equal(t, NotDone, failed(OpRead, "lost").Status)
-	require.Equal(t, Unknown, failed(OpWrite, "lost").Status)
-	require.Equal(t, Unknown, failed(OpCAS, "lost").Status)
+	for _, op := range []Op{OpRead, OpList, OpListLocal, OpSync, OpStatus} {
+		require.Equal(t, NotDone, failed(op, "lost").Status)
+	}
+	for _, op := range []Op{OpWrite, OpCAS, OpAppend} {
+		require.Equal(t, Unknown, failed(op, "lost").Status)
+	}
 }
 
 // A read that comes while a barrier is under way must not use it: the barrier may
