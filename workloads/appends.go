@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"strconv"
-	"sync"
 
 	"github.com/seatrial/seatrial/harness/history"
 	"github.com/seatrial/seatrial/harness/link"
@@ -67,57 +65,19 @@ func (Appends) Describe(header *history.Header) {
 // Begin starts with fresh lists.
 func (w Appends) Begin(system any) Load {
 	w = w.withDefaults()
-	l := &appendLoad{Appends: w, system: system.(AppendOpener), uses: make([]int, w.Lists), generation: make([]int, w.Lists)}
-	for place := range w.Lists {
-		l.touched = append(l.touched, l.name(place))
-	}
-	return l
+	return &appendLoad{Appends: w, system: system.(AppendOpener), rotation: newRotation("l", w.Lists, w.RetireAfter)}
 }
 
 type appendLoad struct {
 	Appends
+	*rotation
 	system AppendOpener
-
-	mu          sync.Mutex
-	uses        []int // appends to the list now at each place
-	generation  []int // lists retired at each place
-	touched     []string
-	lastElement int64
-}
-
-func (l *appendLoad) name(place int) string {
-	return "l" + strconv.Itoa(place+l.generation[place]*l.Lists)
-}
-
-// next returns the list now at a place, and with appends an element for it.
-func (l *appendLoad) next(place int, appends bool) (key string, element history.Value) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !appends {
-		return l.name(place), history.None
-	}
-	if l.uses[place]++; l.uses[place] > l.RetireAfter {
-		l.uses[place] = 1
-		l.generation[place]++
-		l.touched = append(l.touched, l.name(place))
-	}
-	l.lastElement++
-	return l.name(place), history.Int(l.lastElement)
 }
 
 // FinalReads are all lists that were in use at any time: as clients are served,
 // and from every node.
 func (l *appendLoad) FinalReads() []FinalRead {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var reads []FinalRead
-	for _, key := range l.touched {
-		reads = append(reads, FinalRead{Operation: readOf(history.ReadList, key)})
-	}
-	for _, key := range l.touched {
-		reads = append(reads, FinalRead{Operation: readOf(history.ReadLocal, key), EachNode: true})
-	}
-	return reads
+	return append(l.reads(history.ReadList, false), l.reads(history.ReadLocal, true)...)
 }
 
 func (l *appendLoad) Open(ctx context.Context, session link.Session) (Client, error) {
@@ -134,12 +94,11 @@ type appendClient struct {
 }
 
 func (c *appendClient) Next(draw *rand.Rand) Operation {
-	appends := draw.IntN(100) >= c.load.ReadShare
-	key, element := c.load.next(draw.IntN(c.load.Lists), appends)
+	appends, place := draw.IntN(100) >= c.load.ReadShare, draw.IntN(c.load.Lists)
 	if !appends {
-		return readOf(history.ReadList, key)
+		return readOf(history.ReadList, c.load.look(place))
 	}
-	return Operation{Kind: history.Append, Key: key, Value: element, Expect: history.None}
+	return Operation{Kind: history.Append, Key: c.load.use(place), Value: c.load.value(), Expect: history.None}
 }
 
 func (c *appendClient) Do(ctx context.Context, op Operation) (Answer, error) {

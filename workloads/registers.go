@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"strconv"
-	"sync"
 
 	"github.com/seatrial/seatrial/harness/history"
 	"github.com/seatrial/seatrial/harness/link"
@@ -67,63 +65,17 @@ func (Registers) Describe(header *history.Header) {
 // Begin starts with fresh keys.
 func (w Registers) Begin(system any) Load {
 	w = w.withDefaults()
-	l := &registerLoad{Registers: w, system: system.(RegisterOpener), uses: make([]int, w.Keys), generation: make([]int, w.Keys)}
-	for place := range w.Keys {
-		l.touched = append(l.touched, l.name(place))
-	}
-	return l
+	return &registerLoad{Registers: w, system: system.(RegisterOpener), rotation: newRotation("r", w.Keys, w.RetireAfter)}
 }
 
 type registerLoad struct {
 	Registers
+	*rotation
 	system RegisterOpener
-
-	mu         sync.Mutex
-	uses       []int // operations on the key now at each place
-	generation []int // keys retired at each place
-	touched    []string
-	lastValue  int64
-}
-
-func (l *registerLoad) name(place int) string {
-	return "r" + strconv.Itoa(place+l.generation[place]*l.Keys)
-}
-
-// key returns the key now at a place, and counts one operation on it.
-func (l *registerLoad) key(place int) string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.uses[place]++; l.uses[place] > l.RetireAfter {
-		l.uses[place] = 1
-		l.generation[place]++
-		l.touched = append(l.touched, l.name(place))
-	}
-	return l.name(place)
-}
-
-// value returns a value that was never used before.
-func (l *registerLoad) value() history.Value {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.lastValue++
-	return history.Int(l.lastValue)
 }
 
 // FinalReads are all keys that were in use at any time.
-func (l *registerLoad) FinalReads() []FinalRead {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	reads := make([]FinalRead, 0, len(l.touched))
-	for _, key := range l.touched {
-		reads = append(reads, FinalRead{Operation: readOf(history.Read, key)})
-	}
-	return reads
-}
-
-// readOf is a read of a key, which has no value of its own.
-func readOf(kind history.Kind, key string) Operation {
-	return Operation{Kind: kind, Key: key, Value: history.None, Expect: history.None}
-}
+func (l *registerLoad) FinalReads() []FinalRead { return l.reads(history.Read, false) }
 
 func (l *registerLoad) Open(ctx context.Context, session link.Session) (Client, error) {
 	register, err := l.system.OpenRegister(ctx, session)
@@ -142,7 +94,7 @@ type registerClient struct {
 }
 
 func (c *registerClient) Next(draw *rand.Rand) Operation {
-	key := c.load.key(draw.IntN(c.load.Keys))
+	key := c.load.use(draw.IntN(c.load.Keys))
 	op := readOf(history.Read, key)
 	switch share := draw.IntN(100); {
 	case share < c.load.ReadShare:
