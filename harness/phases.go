@@ -132,7 +132,7 @@ func (r *run) within(limit time.Duration, what string, done <-chan struct{}, fai
 // settle heals everything and waits until every node serves again. That it does
 // not is the system's failure, for a judge; that it can't be healed is ours.
 func (r *run) settle(ctx context.Context) error {
-	r.record.Mark("heal", "")
+	r.record.Mark("heal", cluster.Views(ctx, r.cluster))
 	ctx, cancel := context.WithTimeout(ctx, healWithin+2*r.scenario.RecoverWithin)
 	defer cancel()
 	if err := r.injector.HealAll(ctx); err != nil {

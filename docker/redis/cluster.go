@@ -68,6 +68,7 @@ var (
 	_ cluster.PodSystem      = Cluster{}
 	_ cluster.Membered       = Cluster{}
 	_ cluster.LeaderFinder   = Cluster{}
+	_ cluster.Viewer         = Cluster{}
 	_ cluster.Leisurely      = Cluster{}
 	_ workloads.AppendOpener = Cluster{}
 )

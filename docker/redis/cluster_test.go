@@ -97,3 +97,15 @@ func TestASentinelIsReadyOnlyWhenItSeesEverythingUp(t *testing.T) {
 		require.Contains(t, view.Why, says)
 	}
 }
+
+func TestAViewInWords(t *testing.T) {
+	for text, v := range map[string]View{
+		"master n2, epoch 3":                {Role: "sentinel", Master: "n2", Epoch: 3},
+		"master of n2 lag 1s and n3 lag 0s": {Role: "master", Replicas: map[string]time.Duration{"n3": 0, "n2": time.Second}},
+		"master without replicas":           {Role: "master"},
+		"replica of n1":                     {Role: "slave", Master: "n1", Linked: true},
+		"replica, out of touch with n1":     {Role: "slave", Master: "n1"},
+	} {
+		require.Equal(t, text, v.String())
+	}
+}

@@ -3,6 +3,9 @@ package redis
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/seatrial/seatrial/harness/link"
 )
@@ -48,4 +51,34 @@ func (c Cluster) Leader(ctx context.Context, session link.Session) (node string,
 		return v.Node, 0, nil
 	}
 	return "", 0, nil // a replica knows only whom it follows
+}
+
+// Seen implements [cluster.Viewer].
+func (c Cluster) Seen(ctx context.Context, session link.Session) (string, error) {
+	v, err := c.View(ctx, session)
+	if err != nil {
+		return "", err
+	}
+	return v.String(), nil
+}
+
+// String says it in a few words.
+func (v View) String() string {
+	switch v.Role {
+	case "sentinel":
+		return fmt.Sprintf("master %s, epoch %d", v.Master, v.Epoch)
+	case "master":
+		var replicas []string
+		for _, node := range slices.Sorted(maps.Keys(v.Replicas)) {
+			replicas = append(replicas, fmt.Sprintf("%s lag %v", node, v.Replicas[node]))
+		}
+		if len(replicas) == 0 {
+			return "master without replicas"
+		}
+		return "master of " + strings.Join(replicas, " and ")
+	}
+	if !v.Linked {
+		return "replica, out of touch with " + v.Master
+	}
+	return "replica of " + v.Master
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/seatrial/seatrial/harness/link"
@@ -106,4 +108,45 @@ func askLeader(ctx context.Context, c Cluster, finder LeaderFinder) (string, err
 		}
 	}
 	return best.leader, err
+}
+
+// Views is how every node sees the cluster, in one line: what a [Viewer] says, or
+// else whom each node takes for the leader. A node that does not answer within a
+// second says so.
+func Views(ctx context.Context, c Cluster) string {
+	nodes := c.System().NodeNames()
+	views := make([]string, len(nodes))
+	var all sync.WaitGroup
+	for i, node := range nodes {
+		all.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, time.Second)
+			defer cancel()
+			views[i] = node + ": " + seen(ctx, c, node)
+		})
+	}
+	all.Wait()
+	return strings.Join(views, "; ")
+}
+
+func seen(ctx context.Context, c Cluster, node string) string {
+	var text string
+	var err error
+	switch s := c.System().(type) {
+	case Viewer:
+		text, err = s.Seen(ctx, ProbeSession(c, node))
+	case LeaderFinder:
+		var leader string
+		var term uint64
+		leader, term, err = s.Leader(ctx, ProbeSession(c, node))
+		text = fmt.Sprintf("leader %s, term %d", leader, term)
+		if leader == "" {
+			text = fmt.Sprintf("no leader, term %d", term)
+		}
+	default:
+		text = "not asked"
+	}
+	if err != nil {
+		return "no answer"
+	}
+	return text
 }

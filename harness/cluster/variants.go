@@ -1,6 +1,11 @@
 package cluster
 
-import "time"
+import (
+	"context"
+	"time"
+
+	"github.com/seatrial/seatrial/harness/link"
+)
 
 // Versioned is a system that exists in several versions.
 type Versioned interface {
@@ -36,4 +41,12 @@ type Leisurely interface {
 	System
 	// Beyond is about how long a run takes beyond its load, for a list of scenarios.
 	Beyond() time.Duration
+}
+
+// Viewer is a system whose nodes can say how they see the cluster: who leads, who
+// follows and how far behind. It is noted in the history before faults are undone.
+type Viewer interface {
+	System
+	// Seen is what the session's node says, in a few words.
+	Seen(ctx context.Context, session link.Session) (string, error)
 }
