@@ -38,6 +38,9 @@ const connectedStates = ^uint32(1<<7 | 1<<10 | 1<<6)
 // without CONFIG_INET_DIAG_DESTROY can't; then the rules alone must do.
 func abortConnections(peers []netip.Addr) error {
 	conn, err := netlink.Dial(unix.NETLINK_SOCK_DIAG, nil)
+	if noSuchKernel(err) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("open netlink for sockets: %w", err)
 	}
@@ -51,6 +54,9 @@ func abortConnections(peers []netip.Addr) error {
 			Header: netlink.Header{Type: sockDiagByFamily, Flags: netlink.Request | netlink.Dump},
 			Data:   socketRequest(family, connectedStates, nil),
 		})
+		if noSuchKernel(err) {
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("list sockets: %w", err)
 		}
@@ -66,15 +72,19 @@ func abortConnections(peers []netip.Addr) error {
 				Header: netlink.Header{Type: sockDestroy, Flags: netlink.Request | netlink.Acknowledge},
 				Data:   socketRequest(family, connectedStates, id),
 			})
-			if errors.Is(err, unix.EOPNOTSUPP) {
-				return nil
-			}
-			if err != nil && !errors.Is(err, unix.ENOENT) { // ENOENT: it ended by itself meanwhile
+			// ENOENT: it ended by itself meanwhile. EOPNOTSUPP: the kernel can't, or
+			// not in the state that this socket is in by now.
+			if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EOPNOTSUPP) {
 				all = errors.Join(all, fmt.Errorf("abort a connection to %s: %w", remoteOf(family, id), err))
 			}
 		}
 	}
 	return all
+}
+
+// noSuchKernel reports whether an error says that the kernel lists no sockets.
+func noSuchKernel(err error) bool {
+	return errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.ENOENT)
 }
 
 // socketRequest is a struct inet_diag_req_v2.

@@ -21,13 +21,14 @@ func (c Cluster) OpenAppender(_ context.Context, session link.Session) (workload
 	if session.Dialer == nil {
 		return nil, errors.New("open a client of redis: the session has no dialer")
 	}
-	return &appender{cluster: c.withDefaults(), session: session}, nil
+	return &appender{cluster: c.withDefaults(), session: session, asked: max(session.Slot, 0)}, nil
 }
 
 type appender struct {
 	cluster Cluster
 	session link.Session
 	master  *connection // nil where the next operation is to find the master
+	asked   int         // the place of the sentinel that is asked first
 	local   *connection // to the session's own node, where it was asked for
 }
 
@@ -91,45 +92,62 @@ func (a *appender) list(ctx context.Context, on **connection, key string) ([]his
 // must not be taken for the next one, and a replica takes no writes. A master that
 // refuses for another reason is still the master.
 func (a *appender) leave(err error, on **connection) {
-	if isAnswer(err) && !demoted(err) {
+	if _, said := answerOf(err); said && !demoted(err) {
 		return
 	}
 	_ = (*on).close() // its own error says nothing more
 	*on = nil
 }
 
-// findMaster makes sure of a connection to whom the sentinels call master.
+// findMaster makes sure of a connection to the master: it asks the sentinels in
+// turn who that is, the one that answered last first, and then the server itself,
+// as clients must: a sentinel may not know yet that it is none any more.
 func (a *appender) findMaster(ctx context.Context) error {
 	if a.master != nil {
 		return nil
 	}
-	host, err := a.cluster.askMaster(ctx, a.session)
-	if err != nil {
+	sentinels := a.cluster.sentinels()
+	if len(sentinels) == 0 {
+		var err error
+		a.master, err = connect(ctx, a.session, serverAddress(a.cluster.Members()[0]))
 		return err
 	}
-	a.master, err = connect(ctx, a.session, serverAddress(host))
-	return err
+	var all error
+	for range sentinels {
+		sentinel := sentinels[a.asked%len(sentinels)]
+		host, err := patiently(ctx, a.session, sentinel)
+		if err == nil {
+			if a.master, err = connectMaster(ctx, a.session, host); err == nil {
+				return nil
+			}
+		}
+		all = errors.Join(all, fmt.Errorf("by the word of sentinel %s: %w", sentinel, err))
+		a.asked++
+	}
+	return all
 }
 
-// askMaster asks the sentinels in turn, beginning with another one for each
-// client, and takes the first answer.
-func (c Cluster) askMaster(ctx context.Context, session link.Session) (host string, err error) {
-	sentinels := c.sentinels()
-	if len(sentinels) == 0 {
-		return c.Members()[0], nil
+// connectMaster connects to a server that says of itself that it is the master.
+func connectMaster(ctx context.Context, session link.Session, host string) (*connection, error) {
+	c, err := connect(ctx, session, serverAddress(host))
+	if err != nil {
+		return nil, err
 	}
-	var all error
-	for i := range sentinels {
-		sentinel := sentinels[(max(session.Slot, 0)+i)%len(sentinels)]
-		attempt, cancel := context.WithTimeout(ctx, sentinelPatience)
-		host, err := masterOf(attempt, session, sentinel)
-		cancel()
-		if err == nil {
-			return host, nil
-		}
-		all = errors.Join(all, fmt.Errorf("ask sentinel %s who is master: %w", sentinel, err))
+	role, err := c.do(ctx, "ROLE").Slice()
+	if err == nil && (len(role) == 0 || role[0] != "master") {
+		err = fmt.Errorf("%s is no master: it says %.40q", host, fmt.Sprint(role...))
 	}
-	return "", all
+	if err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
+}
+
+// patiently asks one sentinel, for a while.
+func patiently(ctx context.Context, session link.Session, sentinel string) (host string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, sentinelPatience)
+	defer cancel()
+	return masterOf(ctx, session, sentinel)
 }
 
 // masterOf is the host of the master as a sentinel sees it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -68,7 +69,7 @@ func connect(ctx context.Context, session link.Session, address string) (*connec
 		ContextTimeoutEnabled:    true,
 	})
 	c.conn = c.client.Conn()
-	if err := c.conn.Ping(ctx).Err(); err != nil && !isAnswer(err) {
+	if err := c.conn.Ping(ctx).Err(); err != nil && !refused(err) {
 		_ = dialled.Close() // also where go-redis never took it
 		return nil, errors.Join(fmt.Errorf("connect to redis at %s: %w", address, err), c.close())
 	}
@@ -106,10 +107,14 @@ func (c counted) Write(data []byte) (int, error) {
 	return n, err
 }
 
-// isAnswer reports whether err is something that a server said.
-func isAnswer(err error) bool {
-	var said goredis.Error
-	return errors.As(err, &said)
+// answerOf is what a server said, without what was wrapped around it; false where
+// err is nothing that a server said.
+func answerOf(err error) (text string, said bool) {
+	var answer goredis.Error
+	if !errors.As(err, &answer) {
+		return "", false
+	}
+	return answer.Error(), true
 }
 
 // refusals are the first words of the errors that processCommand in server.c of
@@ -118,20 +123,16 @@ var refusals = []string{"READONLY", "NOREPLICAS", "LOADING", "MASTERDOWN", "MISC
 	"CLUSTERDOWN", "BUSY", "NOAUTH", "NOPERM", "DENIED"}
 
 func refused(err error) bool {
-	if !isAnswer(err) {
-		return false
-	}
-	word, _, _ := strings.Cut(err.Error(), " ")
-	for _, one := range refusals {
-		if word == one {
-			return true
-		}
-	}
-	return false
+	text, said := answerOf(err)
+	word, _, _ := strings.Cut(text, " ")
+	return said && slices.Contains(refusals, word)
 }
 
 // demoted reports whether a server said that it is no master.
-func demoted(err error) bool { return isAnswer(err) && strings.HasPrefix(err.Error(), "READONLY") }
+func demoted(err error) bool {
+	text, said := answerOf(err)
+	return said && strings.HasPrefix(text, "READONLY")
+}
 
 func serverAddress(host string) string   { return net.JoinHostPort(host, strconv.Itoa(serverNumber)) }
 func sentinelAddress(node string) string { return net.JoinHostPort(node, strconv.Itoa(sentinelNumber)) }

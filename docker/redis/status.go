@@ -11,9 +11,9 @@ import (
 )
 
 // Ready asks the session's node. A sentinel must see the master, every replica and
-// its quorum. A server must be the master that the sentinels name, with every
+// its quorum. A server must be the master that every sentinel names, with every
 // other server in touch, or a replica of it that is in touch. So an old master
-// that was not told yet is not ready.
+// that was not told yet is not ready, and no server is while sentinels disagree.
 func (c Cluster) Ready(ctx context.Context, session link.Session) error {
 	c = c.withDefaults()
 	v, err := c.View(ctx, session)
@@ -26,12 +26,16 @@ func (c Cluster) Ready(ctx context.Context, session link.Session) error {
 	if v.Role == "sentinel" {
 		return nil
 	}
-	master, err := c.askMaster(ctx, session)
+	for _, sentinel := range c.sentinels() {
+		master, err := patiently(ctx, session, sentinel)
+		if err != nil {
+			return fmt.Errorf("redis at %s is not ready: ask sentinel %s who is master: %w", session.Node, sentinel, err)
+		}
+		if master != v.Master {
+			return fmt.Errorf("redis at %s is not ready: it takes %s for the master, and sentinel %s takes %s", session.Node, v.Master, sentinel, master)
+		}
+	}
 	switch {
-	case err != nil:
-		return fmt.Errorf("redis at %s is not ready: %w", session.Node, err)
-	case v.Master != master:
-		return fmt.Errorf("redis at %s is not ready: it takes %s for the master, and the sentinels %s", session.Node, v.Master, master)
 	case v.Role == "master" && len(v.Replicas) < c.Servers-1:
 		return fmt.Errorf("redis at %s is not ready: the master is in touch with %d of %d replicas", session.Node, len(v.Replicas), c.Servers-1)
 	}

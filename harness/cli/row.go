@@ -191,7 +191,7 @@ func (t *tally) text(repeat int) string {
 	switch {
 	case t.Of == 0:
 		return "not run"
-	case t.broke:
+	case t.broke && t.Verdict != checkers.Violation: // a violation that was seen stands
 		return "could not be run: " + flat(t.Runs[t.Of-1].Summary)
 	case repeat == 0 && t.Expected == 1 && t.Role == roleFinding:
 		return fmt.Sprintf("%s on try %d of %d", done, t.Of, triesMax)

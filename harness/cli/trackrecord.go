@@ -192,7 +192,7 @@ func (a *app) printTrackRecord(out trackRecordDocument, of int) {
 			continue
 		}
 		for _, t := range r.tallies() {
-			if t.Verdict != checkers.Pass && !t.broke {
+			if t.Verdict != checkers.Pass && (!t.broke || t.Verdict == checkers.Violation) {
 				a.printDeviations(r, t)
 			}
 		}

@@ -22,15 +22,34 @@ func ProbeSession(c Cluster, node string) link.Session {
 	return link.Session{Process: -1, Slot: -1, Group: Probes, Node: node, Timeout: time.Second, Dialer: c.Dialer()}
 }
 
-// WaitReady asks every node until it serves. The error names the nodes that did
-// not within the time, with what each said last.
+// WaitReady asks every node until it serves, and then all of them once more until
+// all say so of one time: a cluster in which one node after the other has served
+// may be about to change its leader. The error names the nodes that did not within
+// the time, with what each said last.
 func WaitReady(ctx context.Context, c Cluster, within time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
+	for {
+		if err := eachNode(c, func(node string) error { return waitNode(ctx, c, node, within) }); err != nil {
+			return err
+		}
+		err := eachNode(c, func(node string) error { return askReady(ctx, c, node) })
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the nodes did not all serve at one time within %v: %w", within, err)
+		case <-time.After(probePause):
+		}
+	}
+}
+
+func eachNode(c Cluster, ask func(node string) error) error {
 	nodes := c.System().NodeNames()
 	answers := make(chan error)
 	for _, node := range nodes {
-		go func() { answers <- waitNode(ctx, c, node, within) }()
+		go func() { answers <- ask(node) }()
 	}
 	var all error
 	for range nodes {
@@ -39,12 +58,16 @@ func WaitReady(ctx context.Context, c Cluster, within time.Duration) error {
 	return all
 }
 
+func askReady(ctx context.Context, c Cluster, node string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	return c.System().Ready(ctx, ProbeSession(c, node))
+}
+
 func waitNode(ctx context.Context, c Cluster, node string, within time.Duration) error {
 	var last error
 	for {
-		attempt, cancel := context.WithTimeout(ctx, time.Second)
-		err := c.System().Ready(attempt, ProbeSession(c, node))
-		cancel()
+		err := askReady(ctx, c, node)
 		if err == nil {
 			return nil
 		}

@@ -47,6 +47,9 @@ func (t Target) cut(ctx context.Context, aim Aim) (cut, error) {
 		}
 		c = sides(nodes, others(aim.Nodes, nodes))
 	}
+	if len(c.pairs) == 0 {
+		return cut{}, fmt.Errorf("a cut of the %s separates nothing: it is all nodes that there are", t)
+	}
 	return c, c.take(ctx, aim)
 }
 

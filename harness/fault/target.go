@@ -93,11 +93,11 @@ func (w World) members() []string {
 // validate says whether the target can be meant in this world.
 func (t Target) validate(w World) error {
 	switch t {
-	case Random, Leader, Follower, Minority, Majority, Halves, Bridge:
+	case Random, Leader, Follower, Minority, Majority, Halves:
 		return nil
-	case Ring:
+	case Ring, Bridge:
 		if len(w.Nodes) < 3 {
-			return fmt.Errorf("a ring needs at least 3 nodes, and there are %d", len(w.Nodes))
+			return fmt.Errorf("a %s needs at least 3 nodes, and there are %d", t, len(w.Nodes))
 		}
 		return nil
 	case "":
