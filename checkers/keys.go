@@ -38,7 +38,8 @@ func count(h *history.History) tally {
 		switch op.Kind {
 		case history.Write, history.CAS:
 			key.stores++
-		case history.Append, history.ReadList, history.ReadLocal:
+		case history.Read:
+		default:
 			key.lists = true
 		}
 		switch op.Outcome {

@@ -85,6 +85,88 @@ func (b *Builder) LocalList(process int32, key string, elements []Value, call, r
 	return b.list(process, ReadLocal, key, elements, call, ret)
 }
 
+// Drain adds a [Drain] that took these elements.
+func (b *Builder) Drain(process int32, key string, elements []Value, call, ret int64) *Builder {
+	return b.list(process, Drain, key, elements, call, ret)
+}
+
+// Enqueue adds an enqueue that was acknowledged.
+func (b *Builder) Enqueue(process int32, key string, element Value, call, ret int64) *Builder {
+	return b.Op(process, Enqueue, key, element, None, None, OK, call, ret)
+}
+
+// Dequeue adds a dequeue that was answered: with an element, or with [Nil].
+func (b *Builder) Dequeue(process int32, key string, element Value, call, ret int64) *Builder {
+	return b.Op(process, Dequeue, key, None, None, element, OK, call, ret)
+}
+
+// Add adds an addition to a counter that was acknowledged.
+func (b *Builder) Add(process int32, key string, amount Value, call, ret int64) *Builder {
+	return b.Op(process, Add, key, amount, None, None, OK, call, ret)
+}
+
+// Generate adds a request for an identifier that was answered.
+func (b *Builder) Generate(process int32, key string, id Value, call, ret int64) *Builder {
+	return b.Op(process, Generate, key, None, None, id, OK, call, ret)
+}
+
+// Acquire adds an acquisition that was granted, with a fencing token or [None].
+func (b *Builder) Acquire(process int32, key string, token Value, call, ret int64) *Builder {
+	return b.Op(process, Acquire, key, None, None, token, OK, call, ret)
+}
+
+// Release adds a release that was acknowledged.
+func (b *Builder) Release(process int32, key string, call, ret int64) *Builder {
+	return b.Op(process, Release, key, None, None, None, OK, call, ret)
+}
+
+// Step is a micro-operation for [Builder.Txn]; make it with [Reads], [Writes],
+// [Appends], [Lists], [Asks] or [Adds].
+type Step struct {
+	kind     Kind
+	key      string
+	value    Value
+	elements []Value
+	listed   bool
+}
+
+// Reads is a read that was told a value, or [None] where it was not answered.
+func Reads(key string, result Value) Step { return Step{kind: Read, key: key, value: result} }
+
+// Writes is a write.
+func Writes(key string, value Value) Step { return Step{kind: Write, key: key, value: value} }
+
+// Appends is an append to a list.
+func Appends(key string, element Value) Step { return Step{kind: Append, key: key, value: element} }
+
+// Lists is a read of a list that was told these elements.
+func Lists(key string, elements ...Value) Step {
+	return Step{kind: ReadList, key: key, value: None, elements: elements, listed: true}
+}
+
+// Asks is a read of a list that was not answered.
+func Asks(key string) Step { return Step{kind: ReadList, key: key, value: None} }
+
+// Adds is an addition to a number.
+func Adds(key string, amount Value) Step { return Step{kind: Add, key: key, value: amount} }
+
+// Txn adds a transaction. Its key is that of the empty name.
+func (b *Builder) Txn(process int32, outcome Outcome, call, ret int64, steps ...Step) *Builder {
+	b.Op(process, Txn, "", None, None, None, outcome, call, ret)
+	h := b.history
+	o := &h.Ops[len(h.Ops)-1]
+	o.Offset, o.Count = uint32(len(h.Micros)), uint32(len(steps))
+	for _, s := range steps {
+		m := Micro{Value: s.value, Key: Key(b.keys.number([]byte(s.key))), Kind: s.kind, Listed: s.listed}
+		if s.listed {
+			m.Offset, m.Count = uint32(len(h.Elements)), uint32(len(s.elements))
+			h.Elements = append(h.Elements, s.elements...)
+		}
+		h.Micros = append(h.Micros, m)
+	}
+	return b
+}
+
 func (b *Builder) list(process int32, kind Kind, key string, elements []Value, call, ret int64) *Builder {
 	b.Op(process, kind, key, None, None, None, OK, call, ret)
 	h := b.history
@@ -115,7 +197,7 @@ func (b *Builder) Mark(time int64, name, detail string) *Builder {
 // History returns a copy of what was added so far, in the order of the times. It is not checked; see [History.Validate].
 func (b *Builder) History() *History {
 	h := *b.history
-	h.Ops, h.Elements = slices.Clone(h.Ops), slices.Clone(h.Elements)
+	h.Ops, h.Elements, h.Micros = slices.Clone(h.Ops), slices.Clone(h.Elements), slices.Clone(h.Micros)
 	slices.SortStableFunc(h.Ops, func(a, b Op) int { return cmp.Compare(a.Call, b.Call) })
 	h.Keys, h.Strings = slices.Clone(b.keys.names), slices.Clone(b.strings.names)
 	h.Sessions, h.Faults, h.Marks = slices.Clone(h.Sessions), slices.Clone(h.Faults), slices.Clone(h.Marks)

@@ -50,7 +50,7 @@ var malformed = []struct {
 	{"two events on a line", head + strings.TrimSpace(began) + began, 2, 51, "expected the end of the line"},
 	{"unknown event", head + `{"t":5,"e":"invoke","p":3}` + "\n", 2, 12, `expected an event: call, ok, fail, info, session, fault or mark, found "\"invoke\""`},
 	{"event is a number", head + `{"t":5,"e":1}` + "\n", 2, 12, "expected an event"},
-	{"unknown kind", head + `{"t":5,"e":"call","p":3,"f":"delete","k":"x"}` + "\n", 2, 29, "expected a kind of operation, one of [read write cas append read-list read-local]"},
+	{"unknown kind", head + `{"t":5,"e":"call","p":3,"f":"delete","k":"x"}` + "\n", 2, 29, "expected a kind of operation, one of [read write cas append read-list read-local enqueue"},
 	{"time is a fraction", head + `{"t":5.5,"e":"ok","p":3}` + "\n", 2, 6, "expected a time in nanoseconds"},
 	{"time is a string", head + `{"t":"5","e":"ok","p":3}` + "\n", 2, 6, "expected a time in nanoseconds"},
 	{"time too large", head + `{"t":9223372036854775808,"e":"ok","p":3}` + "\n", 2, 6, "fits into 64 bits"},

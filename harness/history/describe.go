@@ -17,6 +17,11 @@ import (
 //	append l3 = 17
 //	list l3 → [1 2 3]
 //	local list l3 → [1 2 3 … 400] (400 elements)
+//	enqueue q = 17
+//	dequeue q → nil
+//	add c + 5
+//	acquire m → token 3
+//	txn [append x 5, read y → 3, list x → [1 5]]
 //
 // A string that could be taken for something else is in quotes.
 func (h *History) Describe(i int) string {
@@ -30,10 +35,25 @@ func (h *History) Describe(i int) string {
 	default:
 		b.WriteString(o.Kind.String() + " ")
 	}
+	if o.Kind == Txn {
+		h.describeTransaction(&b, o)
+		switch o.Outcome {
+		case Info:
+			b.WriteString(" unknown outcome")
+		case Fail:
+			b.WriteString(" failed")
+		}
+		return b.String()
+	}
 	b.WriteString(quoteUnclear(h.KeyName(o.Key), false))
 	switch o.Kind {
-	case Write, Append:
+	case Write, Append, Enqueue:
 		b.WriteString(" = " + h.clearText(o.Value))
+		if o.Expect != None {
+			b.WriteString(", token " + h.clearText(o.Expect))
+		}
+	case Add:
+		b.WriteString(" + " + h.clearText(o.Value))
 	case CAS:
 		b.WriteString(" " + h.clearText(o.Expect) + "→" + h.clearText(o.Value))
 	}
@@ -49,13 +69,42 @@ func (h *History) Describe(i int) string {
 		}
 	case o.Kind == CAS:
 		b.WriteString(" swapped")
-	case o.Kind == Read:
+	case o.Kind == Read, o.Kind == Dequeue, o.Kind == Generate:
 		b.WriteString(" → " + h.clearText(o.Result))
+	case o.Kind == Acquire && o.Result != None:
+		b.WriteString(" → token " + h.clearText(o.Result))
 	case o.ReadsList():
 		b.WriteString(" → ")
 		h.describeList(&b, h.List(o))
 	}
 	return b.String()
+}
+
+func (h *History) describeTransaction(b *strings.Builder, o *Op) {
+	b.WriteByte('[')
+	for i := range h.Transaction(o) {
+		m := &h.Transaction(o)[i]
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		key := quoteUnclear(h.KeyName(m.Key), false)
+		switch m.Kind {
+		case Read:
+			b.WriteString("read " + key)
+			if m.Value != None {
+				b.WriteString(" → " + h.clearText(m.Value))
+			}
+		case ReadList:
+			b.WriteString("list " + key)
+			if m.Listed {
+				b.WriteString(" → ")
+				h.describeList(b, h.MicroList(m))
+			}
+		default:
+			b.WriteString(m.Kind.String() + " " + key + " " + h.clearText(m.Value))
+		}
+	}
+	b.WriteByte(']')
 }
 
 // shownElements is up to how many elements a list is described in full; of a

@@ -26,10 +26,33 @@ const (
 	// ReadLocal reads all elements of a list as the session's own node holds
 	// them, whoever leads: it says what is where, and promises nothing.
 	ReadLocal
+	// Enqueue puts one element into a queue.
+	Enqueue
+	// Dequeue takes one element out of a queue: the result, or [Nil] where the
+	// queue was found empty.
+	Dequeue
+	// Drain takes all elements out of a queue: the operation's list, in the order
+	// in which they were taken.
+	Drain
+	// Add adds an amount, which may be negative, to a counter.
+	Add
+	// Generate asks for an identifier that nobody else is given.
+	Generate
+	// Acquire takes a lock. Its result is the fencing token that came with it,
+	// [None] where none did.
+	Acquire
+	// Release gives a lock back.
+	Release
+	// Txn is a transaction of several micro-operations, which take effect together
+	// or not at all; see [History.Transaction].
+	Txn
 	kindCount
 )
 
-var kindNames = [kindCount]string{"unknown", "read", "write", "cas", "append", "read-list", "read-local"}
+var kindNames = [kindCount]string{
+	"unknown", "read", "write", "cas", "append", "read-list", "read-local",
+	"enqueue", "dequeue", "drain", "add", "generate", "acquire", "release", "txn",
+}
 
 // String is the name used in history files.
 func (k Kind) String() string {
@@ -125,18 +148,24 @@ type Op struct {
 	// Call and Return are nanoseconds since the run began. Return is [Open]
 	// where the outcome is Info: the operation may take effect at any later time.
 	Call, Return int64
-	// Value is what a write or compare-and-set was to store.
+	// Value is what a write or compare-and-set was to store, what was appended or
+	// enqueued, and the amount that was added.
 	Value Value
-	// Expect is what a compare-and-set required.
+	// Expect is what a compare-and-set required. A write under a lock may have here
+	// the fencing token that it carried; elsewhere it is [None].
 	Expect Value
-	// Result is what the client was told: the value read, or the value that a
-	// mismatched compare-and-set saw.
+	// Result is what the client was told: the value read or dequeued, the value that
+	// a mismatched compare-and-set saw, the identifier generated, the fencing token.
 	Result Value
-	Key    Key
+	// Key is what the operation is on. A transaction is on the keys of its
+	// micro-operations; its own is that of the empty name, or names the group of
+	// keys that it is confined to.
+	Key Key
 	// Process is the logical client; at most one operation of a process is under way.
 	Process int32
 	// Offset and Count name the operation's part of an arena: the elements that
-	// a read of a list returned, in [History.Elements]. Both are zero elsewhere.
+	// a read of a list returned or a drain took, in [History.Elements]; the
+	// micro-operations of a transaction, in [History.Micros]. Both are zero elsewhere.
 	Offset, Count uint32
 	Kind          Kind
 	Outcome       Outcome
@@ -148,8 +177,22 @@ type Op struct {
 // Swapped reports whether o is a compare-and-set that was told it took effect.
 func (o *Op) Swapped() bool { return o.Kind == CAS && o.Outcome == OK && !o.Mismatch }
 
-// ReadsList reports whether o asks for the elements of a list.
-func (o *Op) ReadsList() bool { return o.Kind == ReadList || o.Kind == ReadLocal }
+// ReadsList reports whether o is answered with a list of elements.
+func (o *Op) ReadsList() bool { return o.Kind == ReadList || o.Kind == ReadLocal || o.Kind == Drain }
+
+// Micro is one step of a transaction. Its kind is [Read], [Write], [Append],
+// [ReadList] or [Add].
+type Micro struct {
+	// Value is what a write, append or add was given, and what a read was told:
+	// [None] where nobody was told, as in a transaction that is not [OK].
+	Value Value
+	Key   Key
+	// Offset and Count are the elements that a [ReadList] was told, in
+	// [History.Elements]; Listed says that it was told any list, be it empty.
+	Offset, Count uint32
+	Kind          Kind
+	Listed        bool
+}
 
 // Header is the first line of a history file: what a judge needs to know.
 type Header struct {
@@ -225,6 +268,8 @@ type History struct {
 	Strings []string
 	// Elements is the arena of what reads of lists returned; see [History.List].
 	Elements []Value
+	// Micros is the arena of the steps of transactions; see [History.Transaction].
+	Micros   []Micro
 	Sessions []Session
 	Faults   []FaultEvent
 	Marks    []Mark
@@ -246,8 +291,16 @@ func (h *History) Text(v Value) string {
 	}
 }
 
-// List returns the elements that a read of a list returned, in their order.
+// List returns the elements that a read of a list returned, or that a drain took,
+// in their order.
 func (h *History) List(o *Op) []Value { return h.Elements[o.Offset : o.Offset+o.Count] }
+
+// Transaction returns the micro-operations of a transaction, in their order: as
+// it was answered where its outcome is [OK], and as it was asked otherwise.
+func (h *History) Transaction(o *Op) []Micro { return h.Micros[o.Offset : o.Offset+o.Count] }
+
+// MicroList returns the elements that a micro-operation's read of a list was told.
+func (h *History) MicroList(m *Micro) []Value { return h.Elements[m.Offset : m.Offset+m.Count] }
 
 // KeyName returns the name of k.
 func (h *History) KeyName(k Key) string { return h.Keys[k] }

@@ -89,7 +89,11 @@ func (h *History) validateOp(o *Op) error {
 			return fmt.Errorf("value %#x stands for nothing in the table of %d strings", int64(v), len(h.Strings))
 		}
 	}
-	if o.Count != 0 || o.Offset != 0 {
+	if o.Kind == Txn {
+		if err := h.validateTransaction(o); err != nil {
+			return err
+		}
+	} else if o.Count != 0 || o.Offset != 0 {
 		if err := h.validateList(o); err != nil {
 			return err
 		}
@@ -135,6 +139,72 @@ func (h *History) validateList(o *Op) error {
 	return nil
 }
 
+// validateTransaction checks the micro-operations of a transaction.
+func (h *History) validateTransaction(o *Op) error {
+	if uint64(o.Offset)+uint64(o.Count) > uint64(len(h.Micros)) {
+		return fmt.Errorf("its micro-operations %d to %d are not in the arena of %d", o.Offset, uint64(o.Offset)+uint64(o.Count), len(h.Micros))
+	}
+	for i := range h.Transaction(o) {
+		m := &h.Transaction(o)[i]
+		if err := h.validateMicro(m, o.Outcome); err != nil {
+			return fmt.Errorf("micro-operation %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+func (h *History) validateMicro(m *Micro, outcome Outcome) error {
+	if m.Key < 0 || int(m.Key) >= len(h.Keys) {
+		return fmt.Errorf("key %d is not in the table of %d keys", m.Key, len(h.Keys))
+	}
+	if m.Value != None && !h.stands(m.Value) {
+		return fmt.Errorf("value %#x stands for nothing in the table of %d strings", int64(m.Value), len(h.Strings))
+	}
+	if problem := misfitMicro(m, outcome); problem != "" {
+		return errors.New(problem)
+	}
+	if uint64(m.Offset)+uint64(m.Count) > uint64(len(h.Elements)) {
+		return fmt.Errorf("its elements %d to %d are not in the arena of %d", m.Offset, uint64(m.Offset)+uint64(m.Count), len(h.Elements))
+	}
+	for i, v := range h.MicroList(m) {
+		if !h.stands(v) {
+			return fmt.Errorf("element %d of its list, %#x, stands for nothing in the table of %d strings", i, int64(v), len(h.Strings))
+		}
+	}
+	return nil
+}
+
+// misfitMicro says what is wrong with a micro-operation, "" where nothing is.
+func misfitMicro(m *Micro, outcome Outcome) string {
+	switch m.Kind {
+	case Read:
+		if m.Value != None && outcome != OK {
+			return fmt.Sprintf("a read in a transaction that ended with %q was told nothing", outcome)
+		}
+	case Write, Append:
+		if m.Value == None {
+			return fmt.Sprintf("a micro-operation %q needs a value", m.Kind)
+		}
+	case Add:
+		if !m.Value.IsInt() {
+			return `a micro-operation "add" needs an integer`
+		}
+	case ReadList:
+		if m.Value != None {
+			return "a read of a list is told a list, and never a single value"
+		}
+		if m.Listed && outcome != OK {
+			return fmt.Sprintf("a read in a transaction that ended with %q was told nothing", outcome)
+		}
+	default:
+		return fmt.Sprintf("a transaction's micro-operations are %s, %s, %s, %s and %s, not %s", Read, Write, Append, ReadList, Add, m.Kind)
+	}
+	if !m.Listed && (m.Offset != 0 || m.Count != 0) || m.Listed && m.Kind != ReadList {
+		return "only a read of a list that was answered has elements"
+	}
+	return ""
+}
+
 // misfit says what is wrong with the values of an invocation, "" where nothing is.
 func misfit(kind Kind, value, expect Value) string {
 	switch {
@@ -144,6 +214,10 @@ func misfit(kind Kind, value, expect Value) string {
 		return `a write needs a value ("v")`
 	case kind == Append && value == None:
 		return `an append needs an element ("v")`
+	case kind == Enqueue && value == None:
+		return `an enqueue needs an element ("v")`
+	case kind == Add && !value.IsInt():
+		return `an add needs an amount ("v"), which is an integer`
 	case kind == CAS && value == None:
 		return `a compare-and-set needs a new value ("v")`
 	case kind == CAS && expect == None:
@@ -155,7 +229,7 @@ func misfit(kind Kind, value, expect Value) string {
 // misfitEnd says what is wrong with a completion, "" where nothing is; listed says
 // that its result is a list.
 func misfitEnd(kind Kind, outcome Outcome, result Value, mismatch, listed bool) string {
-	lists := kind == ReadList || kind == ReadLocal
+	lists := kind == ReadList || kind == ReadLocal || kind == Drain
 	switch {
 	case outcome > Fail:
 		return "the outcome does not exist"
