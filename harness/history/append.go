@@ -132,7 +132,12 @@ func (l *lines) completion(b []byte, time int64, process int32, outcome Outcome,
 func (l *lines) list(b []byte, time int64, process int32, elements []Value) []byte {
 	b = appendStart(b, time, `,"e":"ok","p":`)
 	b = strconv.AppendInt(b, int64(process), 10)
-	b = append(b, `,"r":[`...)
+	b = append(b, `,"r":`...)
+	return append(l.elements(b, elements), '}', '\n')
+}
+
+func (l *lines) elements(b []byte, elements []Value) []byte {
+	b = append(b, '[')
 	for i, v := range elements {
 		separator := ","
 		if i == 0 {
@@ -140,7 +145,43 @@ func (l *lines) list(b []byte, time int64, process int32, elements []Value) []by
 		}
 		b = l.value(b, separator, v)
 	}
-	return append(b, ']', '}', '\n')
+	return append(b, ']')
+}
+
+// beginTxn begins the call of a transaction; its steps and [endSteps] follow.
+func beginTxn(b []byte, time int64, process int32, key string) []byte {
+	b = appendStart(b, time, `,"e":"call","p":`)
+	b = strconv.AppendInt(b, int64(process), 10)
+	b = append(b, `,"f":"txn","k":`...)
+	b = appendQuoted(b, key)
+	return append(b, `,"v":[`...)
+}
+
+// beginAnswer begins the completion of a transaction that was answered; its steps
+// and [endSteps] follow.
+func beginAnswer(b []byte, time int64, process int32) []byte {
+	b = appendStart(b, time, `,"e":"ok","p":`)
+	b = strconv.AppendInt(b, int64(process), 10)
+	return append(b, `,"r":[`...)
+}
+
+func endSteps(b []byte) []byte { return append(b, ']', '}', '\n') }
+
+// step appends a step of a transaction; first says that no other precedes it.
+func (l *lines) step(b []byte, first bool, s *Step) []byte {
+	if !first {
+		b = append(b, ',')
+	}
+	b = append(b, '[', '"')
+	b = append(b, kindNames[s.kind]...)
+	b = append(b, '"', ',')
+	b = appendQuoted(b, s.key)
+	if s.listed {
+		b = l.elements(append(b, ','), s.elements)
+	} else {
+		b = l.value(b, ",", s.value)
+	}
+	return append(b, ']')
 }
 
 func (l *lines) value(b []byte, name string, v Value) []byte {

@@ -120,36 +120,6 @@ func (b *Builder) Release(process int32, key string, call, ret int64) *Builder {
 	return b.Op(process, Release, key, None, None, None, OK, call, ret)
 }
 
-// Step is a micro-operation for [Builder.Txn]; make it with [Reads], [Writes],
-// [Appends], [Lists], [Asks] or [Adds].
-type Step struct {
-	kind     Kind
-	key      string
-	value    Value
-	elements []Value
-	listed   bool
-}
-
-// Reads is a read that was told a value, or [None] where it was not answered.
-func Reads(key string, result Value) Step { return Step{kind: Read, key: key, value: result} }
-
-// Writes is a write.
-func Writes(key string, value Value) Step { return Step{kind: Write, key: key, value: value} }
-
-// Appends is an append to a list.
-func Appends(key string, element Value) Step { return Step{kind: Append, key: key, value: element} }
-
-// Lists is a read of a list that was told these elements.
-func Lists(key string, elements ...Value) Step {
-	return Step{kind: ReadList, key: key, value: None, elements: elements, listed: true}
-}
-
-// Asks is a read of a list that was not answered.
-func Asks(key string) Step { return Step{kind: ReadList, key: key, value: None} }
-
-// Adds is an addition to a number.
-func Adds(key string, amount Value) Step { return Step{kind: Add, key: key, value: amount} }
-
 // Txn adds a transaction. Its key is that of the empty name.
 func (b *Builder) Txn(process int32, outcome Outcome, call, ret int64, steps ...Step) *Builder {
 	b.Op(process, Txn, "", None, None, None, outcome, call, ret)

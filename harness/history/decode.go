@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -35,7 +36,6 @@ type decoder struct {
 	row     int  // the line's number, from 1
 	scanner scanner
 	event   event
-	keys    table
 	running processes
 	sorted  bool // so far, calls are in the order of their times
 }
@@ -127,7 +127,10 @@ func (d *decoder) call() *SyntaxError {
 	if state.op != 0 {
 		under := &h.Ops[state.op-1]
 		return d.problem(e.at[fieldProcess], "process %d calls while its %s of %q, called at %d ns, is under way: expected that to end first",
-			e.process, under.Kind, d.keys.names[under.Key], under.Call)
+			e.process, under.Kind, d.scanner.keys.names[under.Key], under.Call)
+	}
+	if e.asks != (e.kind == Txn) {
+		return d.misplacedSteps()
 	}
 	if wrong := misfit(e.kind, e.value, e.expect); wrong != "" {
 		return d.problem(e.at[fieldKind], "%s", wrong)
@@ -137,9 +140,40 @@ func (d *decoder) call() *SyntaxError {
 	}
 	h.Ops = append(h.Ops, Op{
 		Call: e.time, Return: Open, Value: e.value, Expect: e.expect, Result: None,
-		Key: Key(d.keys.number(e.key)), Process: int32(e.process), Kind: e.kind, Outcome: Info,
+		Key: Key(d.scanner.keys.number(e.key)), Process: int32(e.process), Kind: e.kind, Outcome: Info,
 	})
 	state.began, state.last, state.op = true, e.time, int32(len(h.Ops))
+	if e.asks {
+		return d.asked(&h.Ops[len(h.Ops)-1])
+	}
+	return nil
+}
+
+// misplacedSteps is what is wrong with a transaction without steps, or with
+// steps of anything else.
+func (d *decoder) misplacedSteps() *SyntaxError {
+	e := &d.event
+	switch {
+	case e.asks:
+		return d.problem(e.at[fieldValue], `only a transaction has steps ("v"), and this is a %s`, e.kind)
+	case e.carries(fieldValue):
+		return d.problem(e.at[fieldValue], `the value of a transaction ("v") is a list of its steps, for instance [["read","x"]]`)
+	default:
+		return d.problem(e.at[fieldKind], `a transaction needs its steps ("v"), be it []`)
+	}
+}
+
+// asked gives the steps of the present line to a transaction.
+func (d *decoder) asked(o *Op) *SyntaxError {
+	h, steps := d.history, d.scanner.asked
+	if len(steps) == 0 {
+		return nil
+	}
+	if uint64(len(h.Micros))+uint64(len(steps)) > math.MaxUint32 {
+		return d.problem(d.event.at[fieldValue], "a history has no more than %d steps of transactions", uint32(math.MaxUint32))
+	}
+	o.Offset, o.Count = uint32(len(h.Micros)), uint32(len(steps))
+	h.Micros = append(h.Micros, steps...)
 	return nil
 }
 
@@ -164,13 +198,18 @@ func (d *decoder) completion() *SyntaxError {
 	default:
 		state.retired = true
 	}
-	if e.mismatch || state.retired || e.listed || o.ReadsList() {
+	if e.mismatch || state.retired || e.listed || o.ReadsList() || o.Kind == Txn {
 		if wrong := misfitEnd(o.Kind, o.Outcome, e.result, e.mismatch, e.listed); wrong != "" {
 			return d.problem(e.endAt(), "%s", wrong)
 		}
 	}
 	o.Result, o.Mismatch = e.result, e.mismatch
-	if e.listed {
+	switch {
+	case e.answers || e.listed && o.Kind == Txn:
+		if problem := d.answered(o); problem != nil {
+			return problem
+		}
+	case e.listed:
 		d.scanner.take(o)
 	}
 	state.last, state.op = e.time, 0
@@ -187,6 +226,58 @@ func (e *event) endAt() int {
 	default:
 		return e.at[fieldEvent]
 	}
+}
+
+// answered gives what a transaction was told to its steps, which must be those
+// that were asked.
+func (d *decoder) answered(o *Op) *SyntaxError {
+	e, s := &d.event, &d.scanner
+	at := e.at[fieldResult]
+	if o.Kind != Txn {
+		return d.problem(at, `only a transaction is told steps ("r"), and this is a %s`, o.Kind)
+	}
+	answered := s.answered
+	if !e.answers {
+		if answered = nil; len(s.elements) > s.taken {
+			return d.problem(at, `the result of a transaction ("r") is a list of its steps, for instance [["read","x",7]]`)
+		}
+	}
+	steps := d.history.Transaction(o)
+	for i := range answered {
+		if i < len(steps) && !answered[i].repeats(&steps[i]) {
+			return d.problem(s.places[i], "step %d was asked as %s, called at %d ns, and is answered as %s: an answer has the steps that were asked, in their order",
+				i+1, d.stepText(&steps[i]), o.Call, d.stepText(&answered[i]))
+		}
+	}
+	if len(answered) != len(steps) {
+		return d.problem(at, "the transaction called at %d ns has %s, and its answer has %d: an answer has the steps that were asked, in their order",
+			o.Call, stepCount(len(steps)), len(answered))
+	}
+	copy(steps, answered)
+	s.taken = len(s.elements)
+	return nil
+}
+
+func stepCount(n int) string {
+	if n == 1 {
+		return "1 step"
+	}
+	return fmt.Sprintf("%d steps", n)
+}
+
+// stepText is a step as it was asked, in the words of a history file.
+func (d *decoder) stepText(m *Micro) string {
+	text := fmt.Sprintf("[%q,%q", m.Kind, d.scanner.keys.names[m.Key])
+	switch {
+	case !m.carries():
+	case m.Value == Nil:
+		text += ",null"
+	case m.Value.IsString():
+		text += fmt.Sprintf(",%q", d.scanner.strings.names[m.Value-stringBase])
+	default:
+		text += fmt.Sprintf(",%d", m.Value)
+	}
+	return text + "]"
 }
 
 // take gives the elements of the present line to an operation.
@@ -304,7 +395,7 @@ func kindOfType(name string) string {
 // finish returns the history after its last line.
 func (d *decoder) finish() *History {
 	h := d.history
-	h.Keys, h.Strings = d.keys.names, d.scanner.strings.names
+	h.Keys, h.Strings = d.scanner.keys.names, d.scanner.strings.names
 	h.Elements = d.scanner.elements[:d.scanner.taken]
 	if !d.sorted {
 		slices.SortStableFunc(h.Ops, func(a, b Op) int { return cmp.Compare(a.Call, b.Call) })

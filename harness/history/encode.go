@@ -102,18 +102,43 @@ func (e *encoder) operations() {
 
 func (e *encoder) begin(o *Op) {
 	e.rareUntil(o.Call)
-	e.line = e.lines.call(e.line[:0], o.Call, o.Process, o.Kind, e.history.Keys[o.Key], o.Value, o.Expect)
+	if key := e.history.Keys[o.Key]; o.Kind == Txn {
+		e.line = e.steps(beginTxn(e.line[:0], o.Call, o.Process, key), o, false)
+	} else {
+		e.line = e.lines.call(e.line[:0], o.Call, o.Process, o.Kind, key, o.Value, o.Expect)
+	}
 	e.out.Write(e.line)
 }
 
 func (e *encoder) end(o *Op) {
 	e.rareUntil(o.Return)
-	if o.ReadsList() && o.Outcome == OK {
+	switch {
+	case o.Kind == Txn && o.Outcome == OK:
+		e.line = e.steps(beginAnswer(e.line[:0], o.Return, o.Process), o, true)
+	case o.ReadsList() && o.Outcome == OK:
 		e.line = e.lines.list(e.line[:0], o.Return, o.Process, e.history.List(o))
-	} else {
+	default:
 		e.line = e.lines.completion(e.line[:0], o.Return, o.Process, o.Outcome, o.Result, o.Mismatch)
 	}
 	e.out.Write(e.line)
+}
+
+// steps appends the steps of a transaction: as they were answered, or as they were
+// asked, before a read was told anything.
+func (e *encoder) steps(b []byte, o *Op, answered bool) []byte {
+	h := e.history
+	for i := range h.Transaction(o) {
+		m := &h.Transaction(o)[i]
+		step := Step{kind: m.Kind, key: h.Keys[m.Key], value: m.Value}
+		if m.Kind == Read && !answered {
+			step.value = None
+		}
+		if step.listed = m.Listed && answered; step.listed {
+			step.elements = h.MicroList(m)
+		}
+		b = e.lines.step(b, i == 0, &step)
+	}
+	return endSteps(b)
 }
 
 // rareUntil writes what is not later than an instant.

@@ -81,6 +81,9 @@ func Kinds() []Kind {
 	return kinds
 }
 
+// ReadsList reports whether an operation of the kind is answered with a list of elements.
+func (k Kind) ReadsList() bool { return k == ReadList || k == ReadLocal || k == Drain }
+
 // Outcome is how an operation ended, as its client knows it.
 type Outcome uint8
 
@@ -178,7 +181,7 @@ type Op struct {
 func (o *Op) Swapped() bool { return o.Kind == CAS && o.Outcome == OK && !o.Mismatch }
 
 // ReadsList reports whether o is answered with a list of elements.
-func (o *Op) ReadsList() bool { return o.Kind == ReadList || o.Kind == ReadLocal || o.Kind == Drain }
+func (o *Op) ReadsList() bool { return o.Kind.ReadsList() }
 
 // Micro is one step of a transaction. Its kind is [Read], [Write], [Append],
 // [ReadList] or [Add].

@@ -44,7 +44,17 @@ func recordForEver(path string) {
 			}
 		})
 	}
+	clients.Go(func() { recordTransactions(r, 3) })
 	clients.Wait()
+}
+
+func recordTransactions(r *Recorder, process int32) {
+	for i := int64(0); ; i++ {
+		call := r.InvokeTxn(process, "", []Step{Appends("l", Int(i)), Asks("l")})
+		report(process, "call", i, call)
+		ret := r.CompleteTxn(process, []Step{Appends("l", Int(i)), Lists("l", Int(i))})
+		report(process, "ok", i, ret)
+	}
 }
 
 // report writes one line at once; a line shorter than PIPE_BUF is never torn.
@@ -101,9 +111,17 @@ func requireRecorded(t *testing.T, h *History, said []string) {
 	t.Helper()
 	recorded := map[string]bool{}
 	for _, o := range h.Ops {
-		recorded[fmt.Sprintf("%d call %d %d", o.Process, o.Value, o.Call)] = true
+		asked, told := o.Value, o.Value
+		if o.Kind == Txn {
+			steps := h.Transaction(&o)
+			asked = steps[0].Value
+			if steps[1].Listed {
+				told = h.MicroList(&steps[1])[0]
+			}
+		}
+		recorded[fmt.Sprintf("%d call %d %d", o.Process, asked, o.Call)] = true
 		if o.Outcome == OK {
-			recorded[fmt.Sprintf("%d ok %d %d", o.Process, o.Value, o.Return)] = true
+			recorded[fmt.Sprintf("%d ok %d %d", o.Process, told, o.Return)] = true
 		}
 	}
 	for _, s := range said {

@@ -45,6 +45,27 @@ func randomHistory(draw *rand.Rand, operations, slots, keys int) *History {
 		}
 		return elements
 	}
+	amount := func() Value { return Int([]int64{MinInt, MaxInt, -5, 0, 7}[draw.IntN(5)]) }
+	step := func(answered bool) Step {
+		switch draw.IntN(6) {
+		case 0:
+			return Writes(key(), value())
+		case 1:
+			return Appends(key(), value())
+		case 2:
+			return Adds(key(), amount())
+		case 3:
+			if answered && draw.IntN(4) > 0 {
+				return Lists(key(), list()...)
+			}
+			return Asks(key())
+		default:
+			if answered {
+				return Reads(key(), maybe())
+			}
+			return Reads(key(), None)
+		}
+	}
 	type slot struct {
 		process int32
 		now     int64
@@ -71,9 +92,15 @@ func randomHistory(draw *rand.Rand, operations, slots, keys int) *History {
 		} else if n < 3 {
 			outcome = Fail
 		}
-		switch draw.IntN(7) {
+		told := func() Value {
+			if outcome == OK {
+				return maybe()
+			}
+			return None
+		}
+		switch draw.IntN(14) {
 		case 0:
-			b.Op(s.process, Write, key(), value(), None, None, outcome, call, ret)
+			b.Op(s.process, Write, key(), value(), maybe(), None, outcome, call, ret) // under a lock or not
 		case 1:
 			b.Op(s.process, CAS, key(), value(), value(), None, outcome, call, ret)
 		case 2:
@@ -82,18 +109,30 @@ func randomHistory(draw *rand.Rand, operations, slots, keys int) *History {
 		case 3:
 			b.Op(s.process, Append, key(), value(), None, None, outcome, call, ret)
 		case 4:
-			kind := []Kind{ReadList, ReadLocal}[draw.IntN(2)]
+			kind := []Kind{ReadList, ReadLocal, Drain}[draw.IntN(3)]
 			if outcome == OK {
 				b.list(s.process, kind, key(), list(), call, ret)
 			} else {
 				b.Op(s.process, kind, key(), None, None, None, outcome, call, ret)
 			}
-		default:
-			result := None
-			if outcome == OK {
-				result = maybe()
+		case 5:
+			b.Op(s.process, Enqueue, key(), value(), None, None, outcome, call, ret)
+		case 6:
+			kind := []Kind{Dequeue, Generate, Acquire}[draw.IntN(3)]
+			b.Op(s.process, kind, key(), None, None, told(), outcome, call, ret)
+		case 7:
+			b.Op(s.process, Add, key(), amount(), None, None, outcome, call, ret)
+		case 8:
+			b.Op(s.process, Release, key(), None, None, None, outcome, call, ret)
+		case 9, 10, 11:
+			steps := make([]Step, draw.IntN(6))
+			for i := range steps {
+				steps[i] = step(outcome == OK)
 			}
-			b.Op(s.process, Read, key(), None, None, result, outcome, call, ret)
+			b.Txn(s.process, outcome, call, ret, steps...)
+			b.history.Ops[len(b.history.Ops)-1].Key = Key(b.keys.number([]byte(key())))
+		default:
+			b.Op(s.process, Read, key(), None, None, told(), outcome, call, ret)
 		}
 		if outcome == Info {
 			sit(s, number)

@@ -77,15 +77,18 @@ func create(path string, header Header, adjust func(*mapping)) (*Recorder, error
 func (r *Recorder) Now() int64 { return int64(time.Since(r.start)) }
 
 // Invoke records that a process begins an operation and returns the time of the
-// record. It must be called before the request is sent. The value is [None] for
-// a read; expect is None for anything but a compare-and-set.
+// record. It must be called before the request is sent. Value and expect are those
+// of an [Op]: [None] where the kind has none. [Recorder.InvokeTxn] is for a transaction.
 func (r *Recorder) Invoke(process int32, kind Kind, key string, value, expect Value) (call int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.Now()
 	problem := misfit(kind, value, expect)
-	if process < 0 {
+	switch {
+	case process < 0:
 		problem = "a process number is not negative"
+	case kind == Txn:
+		problem = "a transaction has steps: use InvokeTxn"
 	}
 	if problem != "" {
 		r.fail(fmt.Errorf("process %d, %s of %q: %s", process, kind, key, problem))
@@ -117,8 +120,12 @@ func (r *Recorder) Complete(process int32, kind Kind, outcome Outcome, result Va
 	if outcome == Info {
 		result = None
 	}
-	if lists := kind == ReadList || kind == ReadLocal; lists && (outcome == OK || result != None) {
-		r.fail(fmt.Errorf("process %d completed a %s without its elements: use CompleteList for what was answered", process, kind))
+	if lists := kind.ReadsList(); (lists || kind == Txn) && (outcome == OK || result != None) {
+		lacks, use := "elements", "CompleteList"
+		if !lists {
+			lacks, use = "steps", "CompleteTxn"
+		}
+		r.fail(fmt.Errorf("process %d completed a %s without its %s: use %s for what was answered", process, kind, lacks, use))
 		return now
 	}
 	if !r.knows(process, result) {
@@ -136,30 +143,66 @@ func (r *Recorder) Complete(process int32, kind Kind, outcome Outcome, result Va
 	return now
 }
 
-// CompleteList records the answer to a [ReadList] or [ReadLocal], with the elements
-// in their order and as often as they are there, and returns the time of the
-// record. An element is any value but [None]. It keeps nothing of the slice.
-// [Recorder.Complete] is for a read that was not answered.
+// CompleteList records the answer to a [ReadList], [ReadLocal] or [Drain], with the
+// elements in their order and as often as they are there, and returns the time of
+// the record. An element is any value but [None]. It keeps nothing of the slice.
+// [Recorder.Complete] is for one that was not answered.
 func (r *Recorder) CompleteList(process int32, kind Kind, elements []Value) (ret int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.Now()
-	if kind != ReadList && kind != ReadLocal {
+	if !kind.ReadsList() {
 		r.fail(fmt.Errorf("process %d completed a %s with a list", process, kind))
 		return now
 	}
-	for _, v := range elements {
-		if v == None {
-			r.fail(fmt.Errorf("process %d read a list with an element that is no value", process))
-			return now
-		}
-		if !r.knows(process, v) {
-			return now
-		}
+	if !r.knowsAll(process, elements) {
+		return now
 	}
 	r.line = r.lines.list(r.line[:0], now, process, elements)
 	if r.write() {
 		r.counts.completed[kind][OK].Add(1)
+	}
+	return now
+}
+
+// InvokeTxn records that a process begins a transaction and returns the time of the
+// record. It must be called before the request is sent. The steps have what is to
+// be written, and reads have been told nothing yet. The key is empty, or names the
+// group of keys that the transaction is confined to. It keeps nothing of the slice.
+func (r *Recorder) InvokeTxn(process int32, key string, steps []Step) (call int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.Now()
+	if process < 0 {
+		r.fail(fmt.Errorf("process %d, %s: a process number is not negative", process, Txn))
+		return now
+	}
+	if !r.sound(process, steps, false) {
+		return now
+	}
+	r.line = r.steps(beginTxn(r.line[:0], now, process, key), steps)
+	if r.write() {
+		r.counts.invoked[Txn].Add(1)
+	}
+	return now
+}
+
+// CompleteTxn records the answer to a transaction and returns the time of the
+// record. It must be called after the answer was received. The steps are those of
+// the invocation, in their order, and those that read have what they were told, or
+// nothing where the answer did not say; a reader refuses a history in which they
+// are others. It keeps nothing of the slice. [Recorder.Complete] is for a
+// transaction that was not answered.
+func (r *Recorder) CompleteTxn(process int32, steps []Step) (ret int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.Now()
+	if !r.sound(process, steps, true) {
+		return now
+	}
+	r.line = r.steps(beginAnswer(r.line[:0], now, process), steps)
+	if r.write() {
+		r.counts.completed[Txn][OK].Add(1)
 	}
 	return now
 }
@@ -251,6 +294,46 @@ func (r *Recorder) knows(process int32, v Value) bool {
 	}
 	r.fail(fmt.Errorf("process %d has a value %#x that stands for nothing here: values of strings come from this recorder's Intern", process, int64(v)))
 	return false
+}
+
+// knowsAll reports whether the elements of a list can be written, and fails where
+// they cannot.
+func (r *Recorder) knowsAll(process int32, elements []Value) bool {
+	for _, v := range elements {
+		if v == None {
+			r.fail(fmt.Errorf("process %d was told a list with an element that is no value", process))
+			return false
+		}
+		if !r.knows(process, v) {
+			return false
+		}
+	}
+	return true
+}
+
+// sound reports whether the steps of a transaction can be written, and fails where
+// they cannot.
+func (r *Recorder) sound(process int32, steps []Step, answered bool) bool {
+	for i := range steps {
+		s := &steps[i]
+		m := Micro{Kind: s.kind, Value: s.value, Listed: s.listed}
+		if problem := misfitMicro(&m, answered); problem != "" {
+			r.fail(fmt.Errorf("process %d, step %d of a transaction, %s of %q: %s", process, i+1, s.kind, s.key, problem))
+			return false
+		}
+		if !r.knows(process, s.value) || !r.knowsAll(process, s.elements) {
+			return false
+		}
+	}
+	return true
+}
+
+// steps appends the steps of a transaction, and the end of the line.
+func (r *Recorder) steps(b []byte, steps []Step) []byte {
+	for i := range steps {
+		b = r.lines.step(b, i == 0, &steps[i])
+	}
+	return endSteps(b)
 }
 
 // write appends the line and reports whether it is recorded.

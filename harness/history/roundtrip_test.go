@@ -29,13 +29,29 @@ func plainOps(h *History) []plain {
 			key: h.KeyName(o.Key), value: h.Text(o.Value), expect: h.Text(o.Expect), result: h.Text(o.Result),
 			valueString: o.Value.IsString(), expectString: o.Expect.IsString(), resultIsString: o.Result.IsString(),
 		}
-		for _, v := range h.List(&o) {
-			all[i].list += fmt.Sprintf("%t %q,", v.IsString(), h.Text(v))
+		if o.Kind == Txn {
+			all[i].list = plainSteps(h, &o)
+		} else {
+			all[i].list = plainList(h, h.List(&o))
 		}
 		o.Key, o.Value, o.Expect, o.Result, o.Offset = 0, 0, 0, 0, 0
 		all[i].op = o
 	}
 	return all
+}
+
+func plainList(h *History, list []Value) (text string) {
+	for _, v := range list {
+		text += fmt.Sprintf("%t %q,", v.IsString(), h.Text(v))
+	}
+	return text
+}
+
+func plainSteps(h *History, o *Op) (text string) {
+	for _, m := range h.Transaction(o) {
+		text += fmt.Sprintf("%s %q %t %q, %t [%s];", m.Kind, h.KeyName(m.Key), m.Value.IsString(), h.Text(m.Value), m.Listed, plainList(h, h.MicroList(&m)))
+	}
+	return text
 }
 
 func requireSame(t *testing.T, want, got *History) {
@@ -55,6 +71,7 @@ func encoded(t *testing.T, h *History) []byte {
 }
 
 func TestWhatIsEncodedDecodesToTheSame(t *testing.T) {
+	drawn := map[Kind]int{}
 	for seed := range uint64(300) {
 		draw := rand.New(rand.NewPCG(seed, 1))
 		h := randomHistory(draw, 1+draw.IntN(80), 1+draw.IntN(6), 1+draw.IntN(4))
@@ -66,6 +83,12 @@ func TestWhatIsEncodedDecodesToTheSame(t *testing.T) {
 		require.NoError(t, got.Validate())
 		require.Equal(t, h.Initial(), got.Initial(), "the initial value")
 		require.Equal(t, string(text), string(encoded(t, got)), "the same history has one text")
+		for i := range h.Ops {
+			drawn[h.Ops[i].Kind]++
+		}
+	}
+	for _, kind := range Kinds() {
+		require.Greater(t, drawn[kind], 50, "%s is hardly drawn", kind)
 	}
 }
 
@@ -118,15 +141,15 @@ func TestEncodeRefusesWhatDecodeWouldRefuse(t *testing.T) {
 		{"mismatch of a read", func(h *History) { h.Ops[1].Mismatch = true }, "only a compare-and-set"},
 		{"no such kind", func(h *History) { h.Ops[1].Kind = KindUnknown }, "kind does not exist"},
 		{"negative process", func(h *History) { h.Ops[0].Process = -1 }, "not negative"},
-		{"elements of a read", func(h *History) { h.Ops[1].Count = 1 }, "only reads of lists that were answered"},
-		{"a place in the arena for nothing", func(h *History) { h.Ops[0].Offset = 1 }, "only reads of lists that were answered"},
+		{"elements of a read", func(h *History) { h.Ops[1].Count = 1 }, "only reads of lists and drains that were answered"},
+		{"a place in the arena for nothing", func(h *History) { h.Ops[0].Offset = 1 }, "only reads of lists and drains that were answered"},
 		{"elements beyond the arena", func(h *History) { listed(h, 1, 2); h.Ops[1].Count = 3 }, "elements 0 to 3 are not in the arena of 2"},
 		{"no element, beyond the arena", func(h *History) { listed(h); h.Ops[1].Offset = 1 }, "elements 1 to 1 are not in the arena of 0"},
 		{"elements far beyond the arena", func(h *History) { listed(h, 1); h.Ops[1].Offset, h.Ops[1].Count = 1<<32-1, 2 }, "are not in the arena"},
 		{"an element that is none", func(h *History) { listed(h, 1, None) }, "element 1 of its list"},
 		{"an element that is no string", func(h *History) { listed(h, StringValue(0)) }, "element 0 of its list"},
 		{"a single value for a list", func(h *History) { listed(h, 1); h.Ops[1].Result = 1 }, "never a single value"},
-		{"elements of a list that failed", func(h *History) { listed(h, 1); h.Ops[1].Outcome = Fail }, "only reads of lists that were answered"},
+		{"elements of a list that failed", func(h *History) { listed(h, 1); h.Ops[1].Outcome = Fail }, "only reads of lists and drains that were answered"},
 		{"append of nothing", func(h *History) { h.Ops[0].Kind, h.Ops[0].Value = Append, None }, "an append needs an element"},
 		{"an initial value that is no value", func(h *History) { h.Header.Initial = 1.5 }, "an integer, a string or null"},
 		{"another schema", func(h *History) { h.Header.Schema = 9 }, "schema version 9"},
@@ -168,6 +191,12 @@ func FuzzDecode(f *testing.F) {
 	for _, c := range malformed {
 		f.Add([]byte(c.text))
 	}
+	for _, c := range malformedSteps {
+		f.Add([]byte(strings.Replace(c.text, "¿", "", 1)))
+	}
+	f.Add([]byte(answerOf(`[["read","x",7],["write","y",3],["append","z",4],["read-list","z",[1,2]],["add","a",-5]]`)))
+	f.Add([]byte(txnOf(`[["read","x"],["read-list","z"]]`) + `{"t":6,"e":"ok","p":3,"r":[["read","x",null],["read-list","z",[]]]}` + "\n" +
+		`{"t":7,"e":"call","p":3,"f":"drain","k":"q"}` + "\n" + `{"t":8,"e":"ok","p":3,"r":[1,"x"]}` + "\n"))
 	f.Add([]byte(header + "{\"t\":1,\"e\":\"mark\",\"name\":\"x\"}\n\x00\x00abc\n\x00"))
 	f.Add([]byte(header + `{"t":1,"e":"call","p":1,"f":"read-list","k":"l"}` + "\n" + `{"t":2,"e":"ok","p":1,"r":[7],"r":[ 1,"x" , null,-3]}` + "\n" +
 		`{"t":3,"e":"call","p":1,"f":"read-local","k":"l","r":[5]}` + "\n" + `{"t":4,"e":"ok","p":1,"r":[]}` + "\n"))

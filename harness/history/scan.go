@@ -36,7 +36,8 @@ const (
 
 // event is a scanned line. Only the fields in has are set; value, expect and
 // result are None where they are not. Where the result is a list, listed is set
-// and its elements are the scanner's from taken on.
+// and its elements are the scanner's from taken on. Where the value or the result
+// is a list of lists, it is the steps of a transaction, which the scanner has.
 type event struct {
 	time, process         int64
 	value, expect, result Value
@@ -44,6 +45,7 @@ type event struct {
 	name                  eventName
 	kind                  Kind
 	mismatch, listed      bool
+	asks, answers         bool // the value, the result is a list of a transaction's steps
 	has                   uint16
 	at                    [fieldCount]int // where the field's value begins
 }
@@ -60,10 +62,14 @@ type scanner struct {
 	line    []byte
 	i       int // the place in line
 	strings table
+	keys    table
 	// elements are those of all lists that were read; what comes after taken is of
 	// the present line, and goes unless the decoder takes it.
 	elements []Value
 	taken    int
+	asked    []Micro // the steps of the present line's value
+	answered []Micro // the steps of the present line's result, which begin at these places
+	places   []int
 	problem  string // what is wrong, "" while nothing is
 	wrongAt  int
 }
@@ -73,6 +79,7 @@ func (s *scanner) scan(line []byte, e *event) bool {
 	s.line, s.i, s.problem = line, 0, ""
 	e.has = 0
 	e.value, e.expect, e.result, e.mismatch, e.listed = None, None, None, false, false
+	e.asks, e.answers = false, false
 	if !s.opening(e) {
 		s.space()
 		if !s.byte('{', "an event, which begins with {") {
@@ -221,12 +228,21 @@ func (s *scanner) letter(name byte, e *event) bool {
 		e.expect, ok = s.value()
 	case 'v':
 		f = fieldValue
-		e.value, ok = s.value()
+		if e.asks = s.line[at] == '['; e.asks {
+			e.value, ok = None, s.asks()
+		} else {
+			e.value, ok = s.value()
+		}
 	case 'r':
 		f = fieldResult
-		if s.elements, e.listed = s.elements[:s.taken], s.line[at] == '['; e.listed {
+		s.elements, e.listed = s.elements[:s.taken], s.line[at] == '['
+		e.answers = e.listed && s.nests()
+		switch {
+		case e.answers:
+			e.result, ok = None, s.answers()
+		case e.listed:
 			e.result, ok = None, s.list()
-		} else {
+		default:
 			e.result, ok = s.value()
 		}
 	default:
@@ -278,10 +294,30 @@ func (s *scanner) event() (eventName, bool) {
 }
 
 func (s *scanner) kind() (Kind, bool) {
-	for kind := Kind(1); kind < kindCount; kind++ {
-		if s.quoted(kindNames[kind]) {
-			return kind, true
-		}
+	if kind := s.kindName(); kind != KindUnknown {
+		return kind, true
 	}
 	return 0, s.expected(fmt.Sprintf("a kind of operation, one of %v", Kinds()))
+}
+
+// kindsByLetter are the kinds whose names begin with a letter.
+var kindsByLetter = func() (kinds [256][]Kind) {
+	for _, kind := range Kinds() {
+		letter := kind.String()[0]
+		kinds[letter] = append(kinds[letter], kind)
+	}
+	return kinds
+}()
+
+// kindName takes the name of a kind in quotes if that is what comes next.
+func (s *scanner) kindName() Kind {
+	if s.line[s.i] != '"' {
+		return KindUnknown
+	}
+	for _, kind := range kindsByLetter[s.line[s.i+1]] {
+		if s.quoted(kindNames[kind]) {
+			return kind
+		}
+	}
+	return KindUnknown
 }

@@ -108,7 +108,7 @@ func (h *History) validateOp(o *Op) error {
 	case o.Return < o.Call:
 		return fmt.Errorf("it returned at %d ns, before its call at %d ns", o.Return, o.Call)
 	}
-	listed := o.ReadsList() && o.Outcome == OK
+	listed := (o.ReadsList() || o.Kind == Txn) && o.Outcome == OK
 	if problem := misfitEnd(o.Kind, o.Outcome, o.Result, o.Mismatch, listed); problem != "" {
 		return errors.New(problem)
 	}
@@ -127,7 +127,7 @@ func (h *History) stands(v Value) bool {
 func (h *History) validateList(o *Op) error {
 	switch {
 	case !o.ReadsList() || o.Outcome != OK:
-		return fmt.Errorf("it has elements, and only reads of lists that were answered (%q) have", OK)
+		return fmt.Errorf("it has elements, and only reads of lists and drains that were answered (%q) have", OK)
 	case uint64(o.Offset)+uint64(o.Count) > uint64(len(h.Elements)):
 		return fmt.Errorf("its elements %d to %d are not in the arena of %d", o.Offset, uint64(o.Offset)+uint64(o.Count), len(h.Elements))
 	}
@@ -160,7 +160,7 @@ func (h *History) validateMicro(m *Micro, outcome Outcome) error {
 	if m.Value != None && !h.stands(m.Value) {
 		return fmt.Errorf("value %#x stands for nothing in the table of %d strings", int64(m.Value), len(h.Strings))
 	}
-	if problem := misfitMicro(m, outcome); problem != "" {
+	if problem := misfitMicro(m, outcome == OK); problem != "" {
 		return errors.New(problem)
 	}
 	if uint64(m.Offset)+uint64(m.Count) > uint64(len(h.Elements)) {
@@ -174,12 +174,14 @@ func (h *History) validateMicro(m *Micro, outcome Outcome) error {
 	return nil
 }
 
-// misfitMicro says what is wrong with a micro-operation, "" where nothing is.
-func misfitMicro(m *Micro, outcome Outcome) string {
+// misfitMicro says what is wrong with a micro-operation, "" where nothing is;
+// answered says that its transaction was.
+func misfitMicro(m *Micro, answered bool) string {
+	const silence = `a read is told nothing before its transaction is answered ("ok")`
 	switch m.Kind {
 	case Read:
-		if m.Value != None && outcome != OK {
-			return fmt.Sprintf("a read in a transaction that ended with %q was told nothing", outcome)
+		if m.Value != None && !answered {
+			return silence
 		}
 	case Write, Append:
 		if m.Value == None {
@@ -193,8 +195,8 @@ func misfitMicro(m *Micro, outcome Outcome) string {
 		if m.Value != None {
 			return "a read of a list is told a list, and never a single value"
 		}
-		if m.Listed && outcome != OK {
-			return fmt.Sprintf("a read in a transaction that ended with %q was told nothing", outcome)
+		if m.Listed && !answered {
+			return silence
 		}
 	default:
 		return fmt.Sprintf("a transaction's micro-operations are %s, %s, %s, %s and %s, not %s", Read, Write, Append, ReadList, Add, m.Kind)
@@ -222,6 +224,8 @@ func misfit(kind Kind, value, expect Value) string {
 		return `a compare-and-set needs a new value ("v")`
 	case kind == CAS && expect == None:
 		return `a compare-and-set needs an expected value ("x")`
+	case kind == Txn && (value != None || expect != None):
+		return `a transaction has steps ("v"), and no expected value ("x")`
 	}
 	return ""
 }
@@ -229,7 +233,7 @@ func misfit(kind Kind, value, expect Value) string {
 // misfitEnd says what is wrong with a completion, "" where nothing is; listed says
 // that its result is a list.
 func misfitEnd(kind Kind, outcome Outcome, result Value, mismatch, listed bool) string {
-	lists := kind == ReadList || kind == ReadLocal || kind == Drain
+	lists := kind.ReadsList()
 	switch {
 	case outcome > Fail:
 		return "the outcome does not exist"
@@ -237,14 +241,18 @@ func misfitEnd(kind Kind, outcome Outcome, result Value, mismatch, listed bool) 
 		return `an operation whose outcome nobody knows has no result ("r")`
 	case mismatch && (kind != CAS || outcome != OK):
 		return `only a compare-and-set that was answered ("ok") can have a mismatch`
-	case listed && !lists:
-		return fmt.Sprintf(`only reads of lists are told a list ("r"), and this is a %s`, kind)
+	case listed && !lists && kind != Txn:
+		return fmt.Sprintf(`only reads of lists, drains and transactions are told a list ("r"), and this is a %s`, kind)
 	case listed && outcome != OK:
-		return fmt.Sprintf(`only a read that was answered ("ok") is told a list ("r"), and this one ended with %q`, outcome)
+		return fmt.Sprintf(`only a %s that was answered ("ok") is told a list ("r"), and this one ended with %q`, kind, outcome)
 	case lists && result != None:
-		return `a read of a list is told a list ("r"), be it empty or of one element, and never a single value`
+		return fmt.Sprintf(`a %s is told a list ("r"), be it empty or of one element, and never a single value`, kind)
 	case lists && outcome == OK && !listed:
-		return `a read of a list that was answered ("ok") needs its elements ("r"), be it []`
+		return fmt.Sprintf(`a %s that was answered ("ok") needs its elements ("r"), be it []`, kind)
+	case kind == Txn && result != None:
+		return `a transaction is told its steps ("r"), and never a single value`
+	case kind == Txn && outcome == OK && !listed:
+		return `a transaction that was answered ("ok") needs its steps ("r"), be it []`
 	}
 	return ""
 }
