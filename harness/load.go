@@ -147,7 +147,7 @@ func (s *slot) do(ctx context.Context, op workloads.Operation) history.Outcome {
 	if outcome != history.OK {
 		answer = workloads.Answer{Result: history.None}
 	}
-	if lists := op.Kind == history.ReadList || op.Kind == history.ReadLocal; lists && outcome == history.OK {
+	if op.Kind.ReadsList() && outcome == history.OK {
 		s.record.CompleteList(s.process, op.Kind, answer.List)
 	} else {
 		s.record.Complete(s.process, op.Kind, outcome, answer.Result, answer.Mismatch)

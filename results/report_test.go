@@ -46,6 +46,7 @@ func samples() []sample {
 		{"pass", sampleRun(), sampleHistory(8000, sampleFaults())},
 		{"violation", sampleViolation(), sampleHistory(11000, sampleFaults())},
 		lostSample(),
+		kindsSample(),
 		{"inconclusive", sampleInconclusive(), sampleHistory(60, sampleFaults())},
 		{"error", crashed, nil},
 		{"huge", many, sampleHistory(200_000, many.Faults)},

@@ -139,3 +139,76 @@ func BenchmarkEncode(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkRecordTransactions measures one event of transactions of four steps,
+// into files of half a million.
+func BenchmarkRecordTransactions(b *testing.B) {
+	const most = 500_000
+	asked := []Step{Reads("register-17", None), Writes("register-18", 1_000_000), Appends("list-3", 2_000_000), Asks("list-3")}
+	answered := []Step{Reads("register-17", 999_999), asked[1], asked[2], Lists("list-3", ints(5)...)}
+	b.ReportAllocs()
+	bytes := int64(0)
+	for begun := 0; begun < b.N; begun += most {
+		b.StopTimer()
+		r, _ := newRecorder(b, Header{})
+		b.StartTimer()
+		for i := begun; i < min(begun+most, b.N); i += 2 {
+			r.InvokeTxn(3, "", asked)
+			r.CompleteTxn(3, answered)
+		}
+		b.StopTimer()
+		bytes += r.file.end
+		require.NoError(b, r.Close())
+		require.NoError(b, os.Remove(r.path))
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(bytes)/float64(b.N), "B/event")
+}
+
+// transactions is a history of that many transactions by 20 clients, of one to
+// four steps on 100 lists.
+func transactions(n int) *History {
+	const clients = 20
+	b := NewBuilder(Header{Model: "list-append", Clients: clients})
+	steps := make([]Step, 0, 4)
+	for i := range int64(n) {
+		steps = steps[:0]
+		for step := range 1 + i%4 {
+			key := "l" + strconv.Itoa(int((i*7919+step)%100))
+			if (i+step)%2 == 0 {
+				steps = append(steps, Appends(key, Int(i*4+step)))
+			} else {
+				steps = append(steps, Lists(key, ints(int(i%10))...))
+			}
+		}
+		call := 1_000_000_000 + i*10_000
+		b.Txn(int32(i%clients), OK, call, call+clients*10_000-1_000, steps...)
+	}
+	return b.History()
+}
+
+// BenchmarkDecodeTransactions measures reading a million transactions of 2.5
+// million steps from memory.
+func BenchmarkDecodeTransactions(b *testing.B) {
+	var text bytes.Buffer
+	require.NoError(b, Encode(&text, transactions(1_000_000)))
+	b.SetBytes(int64(text.Len()))
+	b.ReportAllocs()
+	for b.Loop() {
+		h, err := Decode(bytes.NewReader(text.Bytes()))
+		if err != nil || len(h.Micros) != 2_500_000 {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkEncodeTransactions measures writing a million transactions.
+func BenchmarkEncodeTransactions(b *testing.B) {
+	h := transactions(1_000_000)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := Encode(io.Discard, h); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

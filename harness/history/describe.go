@@ -19,8 +19,12 @@ import (
 //	local list l3 → [1 2 3 … 400] (400 elements)
 //	enqueue q = 17
 //	dequeue q → nil
+//	drain q → [17 18]
 //	add c + 5
+//	generate i → 17
 //	acquire m → token 3
+//	write r3 = 17, token 3
+//	release m
 //	txn [append x 5, read y → 3, list x → [1 5]]
 //
 // A string that could be taken for something else is in quotes.
@@ -53,7 +57,7 @@ func (h *History) Describe(i int) string {
 			b.WriteString(", token " + h.clearText(o.Expect))
 		}
 	case Add:
-		b.WriteString(" + " + h.clearText(o.Value))
+		b.WriteString(" " + amountText(o.Value))
 	case CAS:
 		b.WriteString(" " + h.clearText(o.Expect) + "→" + h.clearText(o.Value))
 	}
@@ -87,12 +91,12 @@ func (h *History) describeTransaction(b *strings.Builder, o *Op) {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		key := quoteUnclear(h.KeyName(m.Key), false)
+		key := quoteBrackets(quoteUnclear(h.KeyName(m.Key), false))
 		switch m.Kind {
 		case Read:
 			b.WriteString("read " + key)
 			if m.Value != None {
-				b.WriteString(" → " + h.clearText(m.Value))
+				b.WriteString(" → " + h.elementText(m.Value))
 			}
 		case ReadList:
 			b.WriteString("list " + key)
@@ -101,7 +105,7 @@ func (h *History) describeTransaction(b *strings.Builder, o *Op) {
 				h.describeList(b, h.MicroList(m))
 			}
 		default:
-			b.WriteString(m.Kind.String() + " " + key + " " + h.clearText(m.Value))
+			b.WriteString(m.Kind.String() + " " + key + " " + h.elementText(m.Value))
 		}
 	}
 	b.WriteByte(']')
@@ -124,16 +128,33 @@ func (h *History) describeList(b *strings.Builder, elements []Value) {
 		if i > 0 {
 			b.WriteByte(' ')
 		}
-		text := h.clearText(v)
-		if v.IsString() && strings.ContainsAny(text, "[]…") && text[0] != '"' {
-			text = strconv.Quote(text)
-		}
-		b.WriteString(text)
+		b.WriteString(h.elementText(v))
 	}
 	b.WriteByte(']')
 	if len(elements) > shownElements {
 		fmt.Fprintf(b, " (%d elements)", len(elements))
 	}
+}
+
+// amountText says what is added, or subtracted.
+func amountText(amount Value) string {
+	if amount < 0 {
+		return "- " + strconv.FormatInt(-int64(amount), 10)
+	}
+	return "+ " + strconv.FormatInt(int64(amount), 10)
+}
+
+// elementText is clearText for a place between brackets.
+func (h *History) elementText(v Value) string {
+	return quoteBrackets(h.clearText(v)) // an integer has none
+}
+
+// quoteBrackets puts quotes around a text that has brackets in it and no quotes around it.
+func quoteBrackets(text string) string {
+	if strings.ContainsAny(text, "[]…") && text[0] != '"' {
+		return strconv.Quote(text)
+	}
+	return text
 }
 
 func (h *History) clearText(v Value) string {

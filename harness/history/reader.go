@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 )
 
 const (
@@ -89,8 +90,9 @@ type splitter struct {
 	decoder *decoder
 	size    int64 // of the stream, or 0 where it is not known
 	buffer  []byte
-	filled  int // how much of buffer holds bytes that were read
-	next    int // where in buffer the next line begins
+	filled  int   // how much of buffer holds bytes that were read
+	taken   int64 // how much of the stream went through buffer as whole lines
+	next    int   // where in buffer the next line begins
 }
 
 func (s *splitter) run() error {
@@ -113,8 +115,10 @@ func (s *splitter) run() error {
 		if err != nil {
 			return err
 		}
+		s.taken += int64(s.next)
 		s.filled = copy(s.buffer, s.buffer[s.next:s.filled])
 		s.next = 0
+		s.makeRoom()
 		if s.filled < len(s.buffer)/2 {
 			continue
 		}
@@ -151,6 +155,27 @@ func (s *splitter) guess() {
 	size := max(s.size, int64(s.filled))
 	pairs := int64(float64(lines) / float64(s.filled) * float64(size) / 2)
 	s.decoder.history.Ops = make([]Op, 0, min(pairs+pairs/50, size/shortestPair)+1)
+}
+
+// makeRoom enlarges the arenas to what the part of the stream that was read lets
+// expect of the whole: to let them grow bit by bit copies them several times.
+func (s *splitter) makeRoom() {
+	if s.size <= s.taken || s.taken == 0 {
+		return
+	}
+	const most = 8 // what comes may be of another sort, or NUL bytes
+	times := min(1.05*float64(s.size)/float64(s.taken), most)
+	s.decoder.scanner.elements = enlarge(s.decoder.scanner.elements, times)
+	s.decoder.history.Micros = enlarge(s.decoder.history.Micros, times)
+}
+
+// enlarge makes room in an arena for so many times what is in it, once it is nearly full.
+func enlarge[T any](arena []T, times float64) []T {
+	expected := int(float64(len(arena)) * times)
+	if len(arena) < cap(arena)/4*3 || expected <= cap(arena) {
+		return arena
+	}
+	return slices.Grow(arena, expected-len(arena))
 }
 
 // lines takes all complete lines of the buffer. It reports whether the stream's

@@ -71,7 +71,7 @@ func TestQueuesCountersAndLocksAreRecordedAndReadBack(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, h.Validate())
 	require.Equal(t, []string{
-		"enqueue q = 17", "dequeue q → nil", "drain q → [17 garbage]", "drain q failed", "add c + -5", "generate ids → 3",
+		"enqueue q = 17", "dequeue q → nil", "drain q → [17 garbage]", "drain q failed", "add c - 5", "generate ids → 3",
 		"acquire m → token 4", "write x = 1, token 4", "release m unknown outcome",
 	}, described(h))
 }
