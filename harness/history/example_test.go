@@ -69,3 +69,44 @@ func ExampleEncode() {
 	// {"t":200,"e":"ok","p":1}
 	// {"t":250,"e":"ok","p":2,"r":17}
 }
+
+// A transaction is asked with its steps, and answered with the same.
+func ExampleRecorder_InvokeTxn() {
+	dir, err := os.MkdirTemp("", "history")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "history.jsonl")
+	recorder, err := history.Create(path, history.Header{Model: "list-append"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	steps := []history.Step{history.Appends("x", 5), history.Asks("x"), history.Reads("y", history.None)}
+	recorder.InvokeTxn(1, "", steps)
+	steps[1] = history.Lists("x", 4, 5)
+	steps[2] = history.Reads("y", history.Nil)
+	recorder.CompleteTxn(1, steps)
+
+	recorder.InvokeTxn(1, "", []history.Step{history.Writes("y", 1)})
+	recorder.Complete(1, history.Txn, history.Fail, history.None, false)
+	if err := recorder.Close(); err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	recorded, err := history.ReadFile(path)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for i := range recorded.Ops {
+		fmt.Println(recorded.Describe(i))
+	}
+	// Output:
+	// txn [append x 5, list x → [4 5], read y → nil]
+	// txn [write y 1] failed
+}

@@ -216,3 +216,25 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// A file of several buffers, whose beginning says little about its end: lists and
+// transactions come late, and grow.
+func TestLargeHistoriesDecodeToTheSame(t *testing.T) {
+	b := NewBuilder(Header{})
+	for i := range int64(20_000) {
+		b.Write(1, "x", Int(i), 10*i, 10*i+1)
+		if i < 15_000 {
+			continue
+		}
+		list := ints(int(i-15_000) / 50)
+		b.List(2, "l", list, 10*i, 10*i+1).Txn(3, OK, 10*i, 10*i+1, Appends("l", Int(i)), Lists("l", list...), Reads("x", Int(i)))
+	}
+	h := b.History()
+	text := encoded(t, h)
+	require.Greater(t, len(text), 2*chunk)
+	got, err := Decode(bytes.NewReader(text))
+	require.NoError(t, err)
+	require.Equal(t, h.Ops, got.Ops)
+	require.Equal(t, h.Micros, got.Micros)
+	require.True(t, slices.Equal(h.Elements, got.Elements))
+}
