@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 )
@@ -149,34 +148,6 @@ func (d *decoder) call() *SyntaxError {
 	return nil
 }
 
-// misplacedSteps is what is wrong with a transaction without steps, or with
-// steps of anything else.
-func (d *decoder) misplacedSteps() *SyntaxError {
-	e := &d.event
-	switch {
-	case e.asks:
-		return d.problem(e.at[fieldValue], `only a transaction has steps ("v"), and this is a %s`, e.kind)
-	case e.carries(fieldValue):
-		return d.problem(e.at[fieldValue], `the value of a transaction ("v") is a list of its steps, for instance [["read","x"]]`)
-	default:
-		return d.problem(e.at[fieldKind], `a transaction needs its steps ("v"), be it []`)
-	}
-}
-
-// asked gives the steps of the present line to a transaction.
-func (d *decoder) asked(o *Op) *SyntaxError {
-	h, steps := d.history, d.scanner.asked
-	if len(steps) == 0 {
-		return nil
-	}
-	if uint64(len(h.Micros))+uint64(len(steps)) > math.MaxUint32 {
-		return d.problem(d.event.at[fieldValue], "a history has no more than %d steps of transactions", uint32(math.MaxUint32))
-	}
-	o.Offset, o.Count = uint32(len(h.Micros)), uint32(len(steps))
-	h.Micros = append(h.Micros, steps...)
-	return nil
-}
-
 func (d *decoder) completion() *SyntaxError {
 	e := &d.event
 	if !e.carries(fieldProcess) {
@@ -226,58 +197,6 @@ func (e *event) endAt() int {
 	default:
 		return e.at[fieldEvent]
 	}
-}
-
-// answered gives what a transaction was told to its steps, which must be those
-// that were asked.
-func (d *decoder) answered(o *Op) *SyntaxError {
-	e, s := &d.event, &d.scanner
-	at := e.at[fieldResult]
-	if o.Kind != Txn {
-		return d.problem(at, `only a transaction is told steps ("r"), and this is a %s`, o.Kind)
-	}
-	answered := s.answered
-	if !e.answers {
-		if answered = nil; len(s.elements) > s.taken {
-			return d.problem(at, `the result of a transaction ("r") is a list of its steps, for instance [["read","x",7]]`)
-		}
-	}
-	steps := d.history.Transaction(o)
-	for i := range answered {
-		if i < len(steps) && !answered[i].repeats(&steps[i]) {
-			return d.problem(s.places[i], "step %d was asked as %s, called at %d ns, and is answered as %s: an answer has the steps that were asked, in their order",
-				i+1, d.stepText(&steps[i]), o.Call, d.stepText(&answered[i]))
-		}
-	}
-	if len(answered) != len(steps) {
-		return d.problem(at, "the transaction called at %d ns has %s, and its answer has %d: an answer has the steps that were asked, in their order",
-			o.Call, stepCount(len(steps)), len(answered))
-	}
-	copy(steps, answered)
-	s.taken = len(s.elements)
-	return nil
-}
-
-func stepCount(n int) string {
-	if n == 1 {
-		return "1 step"
-	}
-	return fmt.Sprintf("%d steps", n)
-}
-
-// stepText is a step as it was asked, in the words of a history file.
-func (d *decoder) stepText(m *Micro) string {
-	text := fmt.Sprintf("[%q,%q", m.Kind, d.scanner.keys.names[m.Key])
-	switch {
-	case !m.carries():
-	case m.Value == Nil:
-		text += ",null"
-	case m.Value.IsString():
-		text += fmt.Sprintf(",%q", d.scanner.strings.names[m.Value-stringBase])
-	default:
-		text += fmt.Sprintf(",%d", m.Value)
-	}
-	return text + "]"
 }
 
 // take gives the elements of the present line to an operation.
