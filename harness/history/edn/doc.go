@@ -1,0 +1,2 @@
+// Package edn reads and writes the histories of Jepsen.
+package edn
