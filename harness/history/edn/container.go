@@ -222,7 +222,6 @@ func (im *importer) operations(closing byte) bool {
 	p := im.p
 	var e event
 	for {
-		p.begin()
 		if !p.blank(0) {
 			if p.problem == nil && closing != 0 {
 				return p.expected("an operation, or " + strconv.QuoteRune(rune(closing)) + " which closes the history")
@@ -252,7 +251,6 @@ func (im *importer) jsonOperations() bool {
 	}
 	var e event
 	for first := true; ; first = false {
-		p.begin()
 		if !p.space() {
 			if within && p.problem == nil {
 				return p.expected("an object, or ']' which closes the history")
@@ -287,6 +285,7 @@ func (im *importer) jsonOperations() bool {
 // lines say nothing of operations and are skipped, except one that looks like an
 // operation of another type.
 func (im *importer) logLines() bool {
+	im.p.peek(40) // so that the error can say what is here
 	lines := im.p.source
 	row, column := lines.after(lines.pos)
 	begins := history.SyntaxError{Path: im.path, Line: row, Column: column + 1,
@@ -362,6 +361,9 @@ func (im *importer) logLine(line []byte, row, column int) (e event, found bool) 
 	e.f = 0
 	if !e.client {
 		e.actor, e.detail = bytes.TrimPrefix(e.actor, []byte{':'}), bytes.TrimSpace(p.buf[p.pos:p.end])
+		if string(e.detail) == "nil" {
+			e.detail = nil
+		}
 		return e, true
 	}
 	// What is told of an operation that was not answered is free text, as is the

@@ -236,11 +236,15 @@ func (im *importer) nemesis(e *event) bool {
 	if e.f >= 0 {
 		name += " " + string(p.name(e.f))
 	}
-	detail := stepNames[e.step]
-	if len(e.detail) > 0 {
-		detail += " " + string(e.detail)
-	} else if e.value >= 0 {
-		detail += " " + string(p.appendText(nil, e.value))
+	detail := string(e.detail)
+	if n := e.value; n >= 0 {
+		switch p.nodes[n].kind {
+		case kindNil:
+		case kindString, kindEscaped:
+			detail = string(p.content(n))
+		default:
+			detail = string(p.appendText(nil, n))
+		}
 	}
 	im.h.Marks = append(im.h.Marks, history.Mark{Time: im.last, Name: name, Detail: detail})
 	return true
