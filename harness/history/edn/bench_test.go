@@ -3,6 +3,7 @@ package edn
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,7 +11,7 @@ import (
 
 const million = 1_000_000
 
-// lines is a history of operations of 20 clients, as Jepsen writes it.
+// benchmarkLines is a history of operations of 20 clients, as Jepsen writes it.
 func benchmarkLines(operations int) []byte {
 	var b bytes.Buffer
 	for i := range operations {
@@ -74,5 +75,16 @@ func benchmarkImport(b *testing.B, text []byte, options Options) {
 		h, err := Import(bytes.NewReader(text), "bench.edn", options)
 		require.NoError(b, err)
 		require.Len(b, h.Ops, million)
+	}
+}
+
+func BenchmarkExportRegisterMillion(b *testing.B) {
+	text := benchmarkLines(million)
+	h, err := Import(bytes.NewReader(text), "bench.edn", Options{Model: "cas-register"})
+	require.NoError(b, err)
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		require.NoError(b, Export(io.Discard, h))
 	}
 }

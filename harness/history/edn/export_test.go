@@ -146,7 +146,7 @@ func TestTextsComeBack(t *testing.T) {
 	draw := rand.New(rand.NewPCG(3, 4))
 	pieces := []string{"a", "1", "-", "+", ".", "e", "N", "M", "/", ":", "#", "_", "'", `"`, `\`, "{", "}", "[", "]", "(", ")", " ", ",", ";", "\n", "\t", "\x00", "\xff", "é", "nil", "true", "##NaN", "#{", "u0041"}
 	p, q := &parser{}, &parser{}
-	for range 300_000 {
+	for range 100_000 {
 		var text []byte
 		for range draw.IntN(7) {
 			text = append(text, pieces[draw.IntN(len(pieces))]...)

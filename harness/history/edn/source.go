@@ -12,7 +12,7 @@ import (
 
 // window is how much of the input is looked at in one piece. It grows to twice
 // the largest operation, and to no more.
-const window = 256 << 10
+const window = 64 << 10
 
 // source is the part of the input that is being looked at.
 //

@@ -103,7 +103,7 @@ func appendNumber(b, text []byte) []byte {
 	}
 	from := len(b)
 	b = strconv.AppendFloat(b, f, 'g', -1, 64)
-	if bytes.IndexAny(b[from:], ".e") < 0 {
+	if !bytes.ContainsAny(b[from:], ".e") {
 		b = append(b, ".0"...)
 	}
 	return b
