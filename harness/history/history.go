@@ -221,6 +221,9 @@ type Header struct {
 	Model string `json:"model,omitempty"`
 	// Initial is what every key holds at first: null, an integer or a string.
 	Initial any `json:"initial"`
+	// InitialUnknown says that nobody knows what a key holds at first: a read of
+	// what was never written may be of that. Initial is null then, and means nothing.
+	InitialUnknown bool `json:"initial_unknown,omitempty"`
 	// UniqueValues is the workload's promise that no value is written twice to a
 	// key and that none equals the initial value.
 	UniqueValues bool `json:"unique_values,omitempty"`
