@@ -335,11 +335,11 @@ func (b *bankRun) findings() []string {
 			found = append(found, fmt.Sprintf("%d of %s %s", n, plural(b.reads, "read"), text))
 		}
 	}
-	total := "other total than most"
+	total := "another total than most"
 	if b.Total != nil {
-		total = fmt.Sprintf("total other than %d", *b.Total)
+		total = fmt.Sprintf("another total than %d", *b.Total)
 	}
-	say(wrongTotal, fmt.Sprintf("with a %s (from %v to %v)", total, b.low, b.high))
+	say(wrongTotal, fmt.Sprintf("with %s (they are from %v to %v)", total, b.low, b.high))
 	say(negativeValue, "with a balance below zero")
 	say(nilBalance, "with an account that has no balance")
 	say(unexpectedKey, "with an account that does not exist")

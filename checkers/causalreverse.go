@@ -50,6 +50,7 @@ type reverseRun struct {
 	index    valueIndex
 	elements []inserted
 	acks     []int64 // when elements were acknowledged, in order
+	held     []int64 // the same of what a read holds
 
 	reads, acked, missing int
 	errors                instances // their values are the places of the reads
@@ -103,7 +104,7 @@ func lackS(n int) string {
 
 // key judges one list.
 func (c *reverseRun) key(part keyPart) error {
-	if err := c.take(int64(len(part.places)) * (valueIndexBytes + 2*32 + 2*8)); err != nil {
+	if err := c.take(int64(len(part.places)) * (valueIndexBytes + 2*32 + 2*8 + 2*8)); err != nil {
 		return err
 	}
 	c.learn(part)
@@ -161,31 +162,25 @@ func (c *reverseRun) learn(part keyPart) {
 // missedBy counts the elements that had been acknowledged before the latest call of
 // what a read holds, and that it lacks.
 func (c *reverseRun) missedBy(list []history.Value, number int32) int {
-	latest := c.latest(list)
-	before := sort.Search(len(c.acks), func(i int) bool { return c.acks[i] >= latest })
-	held := 0
+	c.held = c.held[:0]
+	latest := atStart
 	for _, v := range list {
 		n := c.index.find(v)
 		if n == none || c.elements[n].inRead == number {
 			continue
 		}
 		e := &c.elements[n]
-		if e.inRead = number; e.ack < latest {
+		e.inRead, latest = number, max(latest, e.call)
+		c.held = append(c.held, e.ack)
+	}
+	held := 0
+	for _, ack := range c.held {
+		if ack < latest {
 			held++
 		}
 	}
+	before := sort.Search(len(c.acks), func(i int) bool { return c.acks[i] >= latest })
 	return before - held
-}
-
-// latest is the latest call of the appends of what a read holds.
-func (c *reverseRun) latest(list []history.Value) int64 {
-	latest := atStart
-	for _, v := range list {
-		if n := c.index.find(v); n != none {
-			latest = max(latest, c.elements[n].call)
-		}
-	}
-	return latest
 }
 
 // prove shows the first read that is wrong, with the latest write that it holds
@@ -202,14 +197,15 @@ func (c *reverseRun) prove() *Proof {
 	}
 	c.learn(part)
 	list := c.h.List(read)
-	later, latest := none, c.latest(list)
+	later, latest := none, atStart
 	for _, v := range list {
 		n := c.index.find(v)
 		if n == none {
 			continue
 		}
-		if c.elements[n].inRead = 0; c.elements[n].call == latest {
-			later = c.elements[n].append
+		e := &c.elements[n]
+		if e.inRead = 0; e.call > latest {
+			later, latest = e.append, e.call
 		}
 	}
 	lacked := none

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/seatrial/seatrial/harness/history"
@@ -46,6 +47,10 @@ func integerInitial(h *history.History) int64 {
 		return int64(x)
 	case int64:
 		return x
+	case float64:
+		if x == math.Trunc(x) && math.Abs(x) <= 1<<53 {
+			return int64(x)
+		}
 	}
 	return 0
 }
@@ -166,7 +171,7 @@ func (c *counterRun) counter(part keyPart) error {
 
 // sum fills called and acks: sums in the order of the calls and of the returns.
 func (c *counterRun) sum(part keyPart) error {
-	c.called, c.acks = c.called[:0], c.acks[:0]
+	c.called, c.acks = slices.Grow(c.called[:0], len(part.places)/2), slices.Grow(c.acks[:0], len(part.places)/2)
 	all := amounts{}
 	for _, place := range part.places {
 		op := &c.h.Ops[place]

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/seatrial/seatrial/harness/history"
@@ -61,20 +63,12 @@ func (r *everydayRun) figure(name string, n int) { r.result.Figures[name] = floa
 func (r *everydayRun) decide(found, open []string, passed func() string) {
 	switch {
 	case len(found) > 0:
-		r.result.Verdict, r.result.Summary = Violation, joinSemicolon(found)
+		r.result.Verdict, r.result.Summary = Violation, strings.Join(found, "; ")
 	case len(open) > 0:
-		r.result.Verdict, r.result.Summary = Inconclusive, joinSemicolon(open)
+		r.result.Verdict, r.result.Summary = Inconclusive, strings.Join(open, "; ")
 	default:
 		r.result.Summary = passed()
 	}
-}
-
-func joinSemicolon(parts []string) string {
-	text := parts[0]
-	for _, p := range parts[1:] {
-		text += "; " + p
-	}
-	return text
 }
 
 // keyPart is what happened on one key: places in History.Ops, in the order of the calls.
@@ -137,7 +131,7 @@ func (t *valueIndex) reset(values int) {
 		t.slots = t.slots[:size]
 		clear(t.slots)
 	}
-	t.values = t.values[:0]
+	t.values = slices.Grow(t.values[:0], values)
 }
 
 // slot is where the search for a value begins; see [blockTable.slot].

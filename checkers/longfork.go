@@ -49,7 +49,7 @@ type forkRun struct {
 	LongFork
 	*everydayRun
 	groups forkGroups
-	writer []int32 // of a key: the place of the transaction that writes it
+	writer []int32 // of a key: the place of the last transaction that writes it
 	// keys are those of the read at hand, in ascending order, and seen their values;
 	// at has the value of a key, and mask the bits of those that are written.
 	keys []history.Key
@@ -72,6 +72,9 @@ func (f *forkRun) judge() error {
 		return err
 	}
 	f.writer, f.at = make([]int32, len(f.h.Keys)), make([]history.Value, len(f.h.Keys))
+	for key := range f.writer {
+		f.writer[key] = none
+	}
 	f.first = [2]int32{none, none}
 	for n, part := range parts {
 		if err := f.tick(n); err != nil {
@@ -119,9 +122,6 @@ func (f *forkRun) answer() {
 // part judges the transactions of one key of transactions.
 func (f *forkRun) part(part keyPart) error {
 	f.groups.reset()
-	for i := range f.writer {
-		f.writer[i], f.at[i] = none, history.None
-	}
 	for n, place := range part.places {
 		if err := f.tick(n + 1); err != nil {
 			return fmt.Errorf("%d of %d transactions were judged: %w", n, len(part.places), err)
@@ -142,7 +142,8 @@ func (f *forkRun) part(part keyPart) error {
 }
 
 func (f *forkRun) write(key history.Key, place int32) {
-	if f.writer[key] != none && f.twice == "" {
+	other := f.writer[key]
+	if other != none && f.h.Ops[other].Key == f.h.Ops[place].Key && f.twice == "" {
 		f.twice = fmt.Sprintf("more than one transaction writes %s: the order of writes is not known then", nameText(f.h, key))
 	}
 	f.writer[key] = place

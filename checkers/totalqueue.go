@@ -3,6 +3,7 @@ package checkers
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/seatrial/seatrial/harness/history"
 )
@@ -141,7 +142,7 @@ func (q *queueRun) queue(part keyPart) error {
 		return err
 	}
 	q.index.reset(len(part.places))
-	q.elements = q.elements[:0]
+	q.elements = slices.Grow(q.elements[:0], len(part.places)/2)
 	for _, place := range part.places {
 		if op := &q.h.Ops[place]; op.Kind == history.Enqueue {
 			q.enqueue(op, place)

@@ -11,16 +11,16 @@ type produced struct {
 	number    int32 // of the element
 	enqueue   int32 // place
 	dequeue   int32 // place of the dequeue or drain that took it
-	inDrain   int32 // its place in the drain's list
+	inDrain   int32 // its place in the drain's list; none where a dequeue took it
 	call, ret int64 // of the dequeue
 }
 
 // producers holds, for one queue, what each producer put in, in its order.
 type producers struct {
 	lines  [][]produced
-	line   map[int32]int32 // of a process
-	member []int32         // of an element: its line, none where it is not judged
-	within []int32         // and its place in the line
+	line   valueIndex // of a process
+	member []int32    // of an element: its line, none where it is not judged
+	within []int32    // and its place in the line
 }
 
 // ordered finds what came out after an element that its producer enqueued later.
@@ -32,7 +32,8 @@ func (q *queueRun) ordered(part keyPart) error {
 		return err
 	}
 	p := &q.order
-	p.line, p.lines = map[int32]int32{}, nil
+	p.line.reset(64)
+	p.lines = nil
 	p.member = append(p.member[:0], make([]int32, len(q.elements))...)
 	p.within = append(p.within[:0], make([]int32, len(q.elements))...)
 	for n := range p.member {
@@ -65,30 +66,31 @@ func (q *queueRun) ordered(part keyPart) error {
 }
 
 func (p *producers) put(n, process, place int32, taken *history.Op, dequeue int32) {
-	at, known := p.line[process]
-	if !known {
-		at = int32(len(p.lines))
-		p.line[process] = at
+	at, isNew := p.line.at(history.Value(process))
+	if isNew {
 		p.lines = append(p.lines, nil)
 	}
 	p.member[n], p.within[n] = at, int32(len(p.lines[at]))
-	p.lines[at] = append(p.lines[at], produced{number: n, enqueue: place, dequeue: dequeue, call: taken.Call, ret: taken.Return})
+	p.lines[at] = append(p.lines[at], produced{number: n, enqueue: place, dequeue: dequeue, inDrain: none, call: taken.Call, ret: taken.Return})
 }
 
 // cross goes back through what one producer enqueued, with the later element that
 // was out first by its dequeue's return, and for each drain the one nearest to its front.
 func (q *queueRun) cross(list *listOps, line []produced) {
 	earliest := none
-	front := map[int32]int32{} // of a drain: the later element nearest to its front
+	var front map[int32]int32 // of a drain: the later element nearest to its front
 	for i := int32(len(line)) - 1; i >= 0; i-- {
 		x, other := &line[i], none
 		if earliest != none && line[earliest].ret < x.call {
 			other = earliest
 		}
-		if q.h.Ops[x.dequeue].Kind == history.Drain {
+		if x.inDrain != none {
 			f, met := front[x.dequeue]
 			if met && line[f].inDrain < x.inDrain && other == none {
 				other = f
+			}
+			if front == nil {
+				front = map[int32]int32{}
 			}
 			if !met || x.inDrain < line[f].inDrain {
 				front[x.dequeue] = i

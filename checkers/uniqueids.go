@@ -3,6 +3,7 @@ package checkers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/seatrial/seatrial/harness/history"
@@ -83,7 +84,7 @@ func (u *idRun) generator(part keyPart) error {
 		return err
 	}
 	u.index.reset(len(part.places))
-	u.given = u.given[:0]
+	u.given = slices.Grow(u.given[:0], len(part.places))
 	list, before := &listOps{h: u.h, key: part.key}, u.duplicated.count
 	u.attempted += len(part.places)
 	for n, place := range part.places {
