@@ -6,7 +6,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -320,7 +319,7 @@ func TestRecoveryTimeOfWhatWasNotSeen(t *testing.T) {
 	r = judge(build(3, 8), 5*time.Second)
 	require.Equal(t, Violation, r.Verdict)
 	require.Equal(t, "read was unavailable for at least 6.000 s around step 1, cut: the limit is 5s", r.Summary)
-	require.Contains(t, r.Proof.Story[3], "The load ended at 8.000 s")
+	require.Contains(t, r.Proof.Story[3], "The load ended at 8.000")
 	r = judge(build(9, 4), 5*time.Second)
 	require.Equal(t, Inconclusive, r.Verdict)
 	require.Equal(t, "none of 1 fault bit and was healed while clients asked", r.Summary)
@@ -342,7 +341,7 @@ func TestRecoveryMergesRuns(t *testing.T) {
 	require.Equal(t, 1, all.NoBite)
 	require.Len(t, all.Kinds, 1)
 	read := all.Kinds[0].Unavailable
-	require.Equal(t, "30 s (95 % interval 22 to 38 s, 60 samples)", strings.Replace(read.P50.Text("s"), "23 to 39", "22 to 38", 1))
+	require.Equal(t, "30 s (95 % interval 22 to 38 s, 60 samples)", read.P50.Text("s"))
 	require.True(t, read.P95.Known)
 	require.InDelta(t, 60, read.Max, 0)
 	require.InDelta(t, 57, read.P95.Value, 0)
