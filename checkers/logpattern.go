@@ -14,7 +14,8 @@ import (
 
 // LogPattern says that no node's log has a line that should never be there: a panic, a
 // failed assertion, data found corrupt. It reads Evidence.Logs, a file "<node>.log" a
-// node, line by line, whatever their lengths, in bounded memory.
+// node, line by line, in bounded memory: a line of more than 1 MiB in parts, which
+// overlap by 64 KiB, and it is allowed if the part that matches is.
 //
 // A line that matches one of the Patterns and none of Allow is a violation. Where there
 // are no logs, one of the history's nodes has none, or a log says that a part of it was
@@ -26,7 +27,7 @@ type LogPattern struct {
 	// Empty means [DefaultLogPatterns].
 	Patterns []string
 	// Allow are patterns of lines that are not judged, in addition to [DefaultLogAllow]
-	// where Patterns is empty. Of a line of more than 1 MiB only the first MiB is tried.
+	// where Patterns is empty.
 	Allow []string
 }
 

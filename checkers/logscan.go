@@ -20,10 +20,17 @@ import (
 // regard to case.
 type logSearch struct {
 	patterns, allow []*regexp.Regexp
-	literals        []string // in lower case; nil where some pattern has none
-	folds           bool     // some literal has letters that stand for others than ASCII ones
-	any             *regexp.Regexp
+	literals        []neededLiteral
+	always          []int // the patterns without literals
+	folds           bool  // some literal has letters that stand for others than ASCII ones
 	filter          [1 << filterBits / 64]uint64
+	wanted          []bool // by pattern: its literal is in the text at hand
+}
+
+// neededLiteral is one of the literals of a pattern, in lower case.
+type neededLiteral struct {
+	text    string
+	pattern int
 }
 
 const (
@@ -33,24 +40,21 @@ const (
 )
 
 func (s *logSearch) prepare(patterns []string) {
-	s.any = regexp.MustCompile("(?:" + strings.Join(patterns, ")|(?:") + ")")
-	for _, p := range patterns {
-		parsed, err := syntax.Parse(p, syntax.Perl)
-		if err != nil {
-			s.literals = nil
-			return
+	s.wanted = make([]bool, len(patterns))
+	for number, p := range patterns {
+		var needed []string
+		if parsed, err := syntax.Parse(p, syntax.Perl); err == nil {
+			needed = neededLiterals(parsed.Simplify())
 		}
-		needed := neededLiterals(parsed.Simplify())
 		if len(needed) == 0 {
-			s.literals = nil
-			return
+			s.always = append(s.always, number)
 		}
-		s.literals = append(s.literals, needed...)
-	}
-	for _, literal := range s.literals {
-		s.folds = s.folds || strings.ContainsAny(literal, "ks")
-		bit := filterBit([]byte(literal))
-		s.filter[bit/64] |= 1 << (bit % 64)
+		for _, text := range needed {
+			s.literals = append(s.literals, neededLiteral{text, number})
+			s.folds = s.folds || strings.ContainsAny(text, "ks")
+			bit := filterBit([]byte(text))
+			s.filter[bit/64] |= 1 << (bit % 64)
+		}
 	}
 }
 
@@ -60,44 +64,66 @@ func filterBit(text []byte) uint32 {
 	return (binary.LittleEndian.Uint32(text) | 0x20202020) * 0x9e3779b1 >> (32 - filterBits)
 }
 
-// next returns the first place from which on text may hold a match, -1 where it
-// can't hold any.
+// next returns the first place of a text where a literal begins, -1 where none does.
 func (s *logSearch) next(text []byte) int {
-	if s.literals == nil {
-		return 0
-	}
 	for i := 0; i+shortestLiteral <= len(text); i++ {
 		bit := filterBit(text[i:])
-		if s.filter[bit/64]>>(bit%64)&1 != 0 && s.begins(text[i:]) {
-			return i
+		if s.filter[bit/64]>>(bit%64)&1 == 0 {
+			continue
+		}
+		for n := range s.literals {
+			if beginsFolded(text[i:], s.literals[n].text) {
+				return i
+			}
 		}
 	}
 	return -1
 }
 
-// begins reports whether a text begins with a literal.
-func (s *logSearch) begins(text []byte) bool {
-	return slices.ContainsFunc(s.literals, func(l string) bool {
-		if len(text) < len(l) {
-			return false
+// want finds out which patterns may match a text.
+func (s *logSearch) want(text []byte) {
+	if s.slow(text) {
+		for n := range s.wanted {
+			s.wanted[n] = true
 		}
-		for i := range len(l) {
-			b := text[i]
-			if 'A' <= b && b <= 'Z' {
-				b += 'a' - 'A'
-			}
-			if b != l[i] {
-				return false
-			}
+		return
+	}
+	clear(s.wanted)
+	for _, n := range s.always {
+		s.wanted[n] = true
+	}
+	for i := 0; i+shortestLiteral <= len(text); i++ {
+		bit := filterBit(text[i:])
+		if s.filter[bit/64]>>(bit%64)&1 == 0 {
+			continue
 		}
-		return true
-	})
+		for _, l := range s.literals {
+			s.wanted[l.pattern] = s.wanted[l.pattern] || beginsFolded(text[i:], l.text)
+		}
+	}
 }
 
-// slow reports whether the literals say nothing about a text: (?i) takes the long s
-// and the Kelvin sign for s and k.
+// beginsFolded reports whether a text begins with a literal in whatever case.
+func beginsFolded(text []byte, literal string) bool {
+	if len(text) < len(literal) {
+		return false
+	}
+	for i := range len(literal) {
+		b := text[i]
+		if 'A' <= b && b <= 'Z' {
+			b += 'a' - 'A'
+		}
+		if b != literal[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// slow reports whether literals say nothing about a text: (?i) takes the long s and
+// the Kelvin sign for s and k.
 func (s *logSearch) slow(text []byte) bool {
-	return s.literals == nil || s.folds && (bytes.Contains(text, []byte("ſ")) || bytes.Contains(text, []byte("\u212a")))
+	return s.folds && (bytes.Contains(text, []byte("ſ")) || bytes.Contains(text, []byte("\u212a")))
 }
 
 // neededLiterals returns literals, in lower case, one of which is in every text
@@ -153,28 +179,26 @@ func shortest(literals []string) int {
 
 // scan reads to the end and calls found for every line that matches.
 func (s *logSearch) scan(r *lineReader, found func(logFinding)) error {
+	var long longLine
 	for {
-		block, err := r.block()
+		part, err := r.next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if r.cut { // the beginning of a line that is too long to hold
-			s.long(r, block, found)
-			if r.err != nil && !errors.Is(r.err, io.EOF) {
-				return r.err
-			}
+		if !part.begins || !part.ends {
+			s.long(&long, r, part, found)
 			continue
 		}
-		begin := r.lines
-		r.lines += bytes.Count(block, newline)
-		if block[len(block)-1] != '\n' {
+		before := r.lines
+		r.lines += bytes.Count(part.text, newline)
+		if part.text[len(part.text)-1] != '\n' {
 			r.lines++
 		}
-		r.notePartial(block)
-		s.lines(block, begin, found)
+		r.notePartial(part.text)
+		s.lines(part.text, before, found)
 	}
 }
 
@@ -182,7 +206,7 @@ var newline = []byte("\n")
 
 // lines looks at those lines of a block that may match; number is that of the line before.
 func (s *logSearch) lines(block []byte, number int, found func(logFinding)) {
-	every := s.slow(block)
+	every := len(s.always) > 0 || s.slow(block)
 	for len(block) > 0 {
 		at := 0
 		if !every {
@@ -199,15 +223,17 @@ func (s *logSearch) lines(block []byte, number int, found func(logFinding)) {
 }
 
 func (s *logSearch) line(line []byte, number int, found func(logFinding)) {
-	for _, p := range s.patterns {
-		at := p.FindIndex(line)
-		if at == nil {
+	s.want(line)
+	for n, p := range s.patterns {
+		if !s.wanted[n] {
 			continue
 		}
-		if !s.allowed(line) {
-			found(logFinding{pattern: p.String(), text: cutLine(line, at[0]), line: number})
+		if at := p.FindIndex(line); at != nil {
+			if !s.allowed(line) {
+				found(logFinding{pattern: p.String(), text: cutLine(line, at[0]), line: number})
+			}
+			return
 		}
-		return
 	}
 }
 
@@ -215,18 +241,36 @@ func (s *logSearch) allowed(line []byte) bool {
 	return slices.ContainsFunc(s.allow, func(p *regexp.Regexp) bool { return p.Match(line) })
 }
 
-// long searches a line that is too long to hold: slowly, but to its end.
-func (s *logSearch) long(r *lineReader, beginning []byte, found func(logFinding)) {
-	r.lines++
-	number, head := r.lines, slices.Clone(beginning[:shownWidth])
-	allowed := s.allowed(beginning)
-	line := &runesOfLine{reader: r, head: beginning}
-	at := s.any.FindReaderIndex(line)
-	line.drain()
-	if at == nil || allowed || r.err != nil && !errors.Is(r.err, io.EOF) {
+// longLine is a line that is too long to hold.
+type longLine struct{ done bool }
+
+// long searches the next part of such a line. Parts overlap, so what begins with
+// one was seen in the one before, unless it is longer than that; and what ends with
+// one will be seen again. Whether there is an end of a word or of the line, the part
+// does not tell.
+func (s *logSearch) long(line *longLine, r *lineReader, part linePart, found func(logFinding)) {
+	if part.begins {
+		r.lines++
+		line.done = false
+	}
+	if line.done {
 		return
 	}
-	found(logFinding{pattern: s.any.String(), text: cutLine(head, 0) + "… (a line of more than 1 MiB)", line: number})
+	text := bytes.TrimSuffix(bytes.TrimSuffix(part.text, newline), []byte("\r"))
+	s.want(text)
+	for n, p := range s.patterns {
+		if !s.wanted[n] {
+			continue
+		}
+		for _, at := range p.FindAllIndex(text, 4) {
+			if (at[0] > 0 || part.begins) && (at[1] < len(text) || part.ends) {
+				if line.done = !s.allowed(text); line.done {
+					found(logFinding{pattern: p.String(), text: cutLine(text, at[0]), line: r.lines})
+				}
+				return
+			}
+		}
+	}
 }
 
 // lineReader reads a log in blocks of whole lines.
@@ -236,14 +280,20 @@ type lineReader struct {
 	buffer     []byte
 	begin, end int // of what is read and not yet handed out
 	err        error
-	cut        bool // the block that was handed out is the beginning of a line
+	inside     bool // what was handed out last ended within a line
 	lines      int
 	bytes      int64
 	partial    bool // it says that it was not saved whole
 }
 
-// longestLine is how long a line may be to be held.
-const longestLine = 1 << 20
+// longestLine is how long a line may be to be held; the parts of a longer one overlap.
+const longestLine, overlap = 1 << 20, 1 << 16
+
+// linePart is lines, or a part of one that is too long.
+type linePart struct {
+	text         []byte
+	begins, ends bool // at the begin of a line, at the end of one
+}
 
 func newLineReader(from io.Reader, inTime func() error) *lineReader {
 	return &lineReader{from: from, inTime: inTime, buffer: make([]byte, longestLine)}
@@ -271,23 +321,29 @@ func (r *lineReader) fill() {
 	r.err = io.ErrNoProgress
 }
 
-// block returns the next lines, up to 1 MiB of them. They hold until it is called
-// again. If a line is longer, cut is set and its beginning is returned.
-func (r *lineReader) block() ([]byte, error) {
-	r.cut = false
+// next returns the next lines, up to 1 MiB of them, or the next part of a line that
+// is longer. They hold until it is called again.
+func (r *lineReader) next() (linePart, error) {
+	begins := !r.inside
 	for {
-		if at := bytes.LastIndexByte(r.buffer[r.begin:r.end], '\n'); at >= 0 {
-			return r.take(at + 1), nil
+		have := r.buffer[r.begin:r.end]
+		at := bytes.LastIndexByte(have, '\n')
+		if r.inside {
+			at = bytes.IndexByte(have, '\n')
 		}
-		if r.err != nil {
-			if errors.Is(r.err, io.EOF) && r.end > r.begin {
-				return r.take(r.end - r.begin), nil
-			}
-			return nil, r.err
-		}
-		if r.end-r.begin == len(r.buffer) {
-			r.cut = true
-			return r.take(len(r.buffer)), nil
+		switch {
+		case at >= 0:
+			r.inside = false
+			return linePart{r.take(at + 1), begins, true}, nil
+		case errors.Is(r.err, io.EOF) && len(have) > 0:
+			r.inside = false
+			return linePart{r.take(len(have)), begins, true}, nil
+		case r.err != nil:
+			return linePart{}, r.err
+		case len(have) == len(r.buffer):
+			r.inside = true
+			r.begin += len(have) - overlap
+			return linePart{have, begins, false}, nil
 		}
 		r.fill()
 	}
@@ -303,49 +359,4 @@ func (r *lineReader) take(n int) []byte {
 // could not save.
 func (r *lineReader) notePartial(block []byte) {
 	r.partial = r.partial || bytes.Contains(block, []byte("[seatrial: "))
-}
-
-// runesOfLine reads the rest of a line of which the reader has handed out the head.
-type runesOfLine struct {
-	reader *lineReader
-	head   []byte
-	ended  bool
-}
-
-// ReadRune implements [io.RuneReader], up to the end of the line.
-func (l *runesOfLine) ReadRune() (rune, int, error) {
-	if len(l.head) < utf8.UTFMax && !l.ended {
-		l.more()
-	}
-	if len(l.head) == 0 {
-		return 0, 0, io.EOF
-	}
-	r, size := utf8.DecodeRune(l.head)
-	l.head = l.head[size:]
-	return r, size, nil
-}
-
-// more takes what the reader has of the line.
-func (l *runesOfLine) more() {
-	rest := slices.Clone(l.head)
-	if l.reader.begin == l.reader.end {
-		l.reader.fill()
-	}
-	have := l.reader.buffer[l.reader.begin:l.reader.end]
-	if at := bytes.IndexByte(have, '\n'); at >= 0 {
-		l.head, l.ended = append(rest, have[:at]...), true
-		l.reader.begin += at + 1
-		return
-	}
-	l.head = append(rest, have...)
-	l.reader.begin = l.reader.end
-	l.ended = l.reader.err != nil
-}
-
-// drain reads to the end of the line.
-func (l *runesOfLine) drain() {
-	for !l.ended {
-		l.head = nil
-		l.more()
-	}
 }
