@@ -61,10 +61,7 @@ func (c RecoveryPoint) judge(l *losses, result *Result) {
 		samples[i] = FaultRecovery{Run: l.h.Header.Run, Step: span.step, Fault: span.text, Injected: span.injected, Healed: span.healed}
 	}
 	lossy, worst := 0, -1
-	var of []int
-	if len(samples) > 0 {
-		of = sampleLosses(l, samples)
-	}
+	of := sampleLosses(l, samples)
 	for i := range samples {
 		if samples[i].LostOperations > 0 {
 			lossy++
@@ -102,6 +99,9 @@ func (c RecoveryPoint) exceeded(s *FaultRecovery) bool {
 // sampleLosses counts what was lost against the faults, and returns the number of
 // each lost element's fault.
 func sampleLosses(l *losses, samples []FaultRecovery) []int {
+	if len(samples) == 0 {
+		return nil
+	}
 	healedBy := make([]int64, len(samples)) // the latest heal of a sample and all before it
 	for i := range samples {
 		samples[i].LossKnown = true
