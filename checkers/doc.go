@@ -11,7 +11,7 @@
 // # Which checker decides what
 //
 //	Linearizable    every operation on a register took effect at one instant between its call and its return
-//	FreshWithin     no read of a register is older than a limit
+//	Staleness       how old the values were that reads of registers were told; with a bound, none is older
 //	NothingLost     every append to a list that was acknowledged is in the final read of the list
 //	SetFull         what became of each element of each list: stable, lost, stale, vanished, duplicated, out of nowhere
 //	LoadFloor       every kind of operation that was tried was answered often enough to prove something

@@ -162,7 +162,7 @@ func TestRegistersJudgesAndLists(t *testing.T) {
 	require.Equal(t, Inconclusive, r.Verdict, "the register is linearizable, and the list was not judged")
 	require.Contains(t, r.Summary, "1 key of 2 not judged: l0 has operations on lists")
 	require.Equal(t, float64(1), r.Figures["keys_undecided"])
-	r = FreshWithin{Limit: time.Second}.Check(context.Background(), Evidence{History: mixed.History()}, Budget{})
+	r = Staleness{Bound: time.Second}.Check(context.Background(), Evidence{History: mixed.History()}, Budget{})
 	require.Equal(t, Pass, r.Verdict)
 	require.Contains(t, r.Summary, "1 reads of lists were not judged")
 

@@ -100,7 +100,7 @@ func (e UsageError) Unwrap() error { return e.Err }
 func init() {
 	named.Register(workloads.Registers{}, workloads.Appends{},
 		checkers.Linearizable{}, checkers.LoadFloor{}, checkers.RecoversWithin{}, checkers.FaultsBit{},
-		checkers.NothingLost{}, checkers.SetFull{}, checkers.FreshWithin{}, checkers.StaysUp{}, checkers.Complete{})
+		checkers.NothingLost{}, checkers.SetFull{}, checkers.Staleness{}, checkers.StaysUp{}, checkers.Complete{})
 }
 
 func (s Scenario) withDefaults() Scenario {
