@@ -239,7 +239,7 @@ func (p *prover) lanes(set []int32) map[int32]int {
 
 func (p *prover) drawnModel(stop *atomic.Bool) porcupine.Model {
 	text := func(v history.Value) string { return valueText(p.h, v) }
-	cell := model.CASRegister(p.initial, text)
+	cell := model.Cell(p.initial, text)
 	step := cell.Step
 	cell.Step = func(state, input, output any) (bool, any) {
 		if stop.Load() {

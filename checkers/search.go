@@ -43,7 +43,7 @@ func (s *searcher) judge(initial history.Value, ops []history.Op, deadline time.
 		return porcupine.Unknown, "no time was left"
 	}
 	var stop atomic.Bool
-	cell := model.CASRegister(initial, nil)
+	cell := model.Cell(initial, nil)
 	step := cell.Step
 	cell.Step = func(state, input, output any) (bool, any) {
 		if stop.Load() {

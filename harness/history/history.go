@@ -218,6 +218,8 @@ type Header struct {
 	Model string `json:"model,omitempty"`
 	// Initial is what every key holds at first: null, an integer or a string.
 	Initial any `json:"initial"`
+	// InitialUnknown says that nobody knows what keys held at first.
+	InitialUnknown bool `json:"initial_unknown,omitempty"`
 	// UniqueValues is the workload's promise that no value is written twice to a
 	// key and that none equals the initial value.
 	UniqueValues bool `json:"unique_values,omitempty"`
