@@ -100,6 +100,7 @@ func (e *engine[S]) undo(event int32) {
 		return
 	}
 	op := &e.p.Ops[event]
+	e.calls = int(event)
 	if op.Return == Never {
 		if e.called[op.Class]--; e.called[op.Class] == 0 {
 			e.open = e.open[:len(e.open)-1]

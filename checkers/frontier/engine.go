@@ -28,9 +28,12 @@ type engine[S comparable] struct {
 	observers []int32 // observers under way
 	fresh     []int32 // observers called since the last return
 	open      []int32 // classes with changes of unknown outcome that were called
+	calls     int     // operations that were called
 	called    []int32 // by class: how many of those
 	sample    []int32 // by class: one of those, None where there is none yet
 	pending   []int32 // by holding: answered operations that need it and are not called yet
+	lastCall  []int64 // by holding: the latest call of those
+	soonest   []int64 // by operation: the earliest return of changes among it and all that follow
 
 	work, after table
 	row         []uint64 // in the making
@@ -60,18 +63,33 @@ func newEngine[S comparable](ctx context.Context, p *Problem[S], limits Limits) 
 	for i := range e.sample {
 		e.sample[i] = None
 	}
-	e.pending = make([]int32, p.Holdings)
-	for i := range p.Ops {
-		if op := &p.Ops[i]; op.Needs != None && op.Return != Never {
-			e.pending[op.Needs]++
-		}
+	if p.Holds != nil {
+		e.countHoldings()
 	}
 	e.states.holdI, e.states.bytes = p.Holds, p.Bytes
 	e.states.reset()
 	e.usages.reset()
-	e.fixed = int64(cap(e.events)+cap(e.slots)+3*p.Classes+p.Holdings)*4 + int64(len(p.Ops))*32
+	e.fixed = int64(cap(e.events)+cap(e.slots)+3*p.Classes+p.Holdings)*4 + int64(cap(e.lastCall)+cap(e.soonest))*8 + int64(len(p.Ops))*32
 	e.begin()
 	return e
+}
+
+func (e *engine[S]) countHoldings() {
+	ops := e.p.Ops
+	e.pending, e.lastCall = make([]int32, e.p.Holdings), make([]int64, e.p.Holdings)
+	e.soonest = make([]int64, len(ops)+1)
+	e.soonest[len(ops)] = Never
+	for i := len(ops) - 1; i >= 0; i-- {
+		op := &ops[i]
+		e.soonest[i] = e.soonest[i+1]
+		if !op.Observer {
+			e.soonest[i] = min(e.soonest[i], op.Return)
+		}
+		if op.Needs != None && op.Return != Never {
+			e.pending[op.Needs]++
+			e.lastCall[op.Needs] = max(e.lastCall[op.Needs], op.Call)
+		}
+	}
 }
 
 // begin makes the first configurations.
@@ -146,6 +164,7 @@ func (e *engine[S]) next() {
 
 func (e *engine[S]) call(n int32) {
 	op := &e.p.Ops[n]
+	e.calls = int(n) + 1
 	if op.Return == Never {
 		if e.called[op.Class]++; e.called[op.Class] == 1 {
 			e.open = append(e.open, op.Class)

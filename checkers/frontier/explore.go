@@ -163,15 +163,45 @@ func (e *engine[S]) arrive(at int, n, returning int32, next S, usage uint32) {
 		e.settle(made, e.observers)
 		e.many = many
 	}
-	if n == returning {
-		e.after.put(made, e.changes, &e.usages)
+	done := n == returning || e.p.Ops[returning].Observer && e.sees(state, returning)
+	if state != uint32(row[0]) && e.hopeless(made, done) {
 		return
 	}
-	if e.p.Ops[returning].Observer && e.sees(state, returning) {
+	if done {
 		e.after.put(made, e.changes, &e.usages)
-		return
+	} else {
+		e.work.put(made, e.changes, &e.usages)
 	}
-	e.work.put(made, e.changes, &e.usages)
+}
+
+// hopeless reports whether a state must not be left until an operation is called
+// that needs it, while before that another change returns, or an observer that is not
+// legal in it. done says that the operation that returns now was taken.
+func (e *engine[S]) hopeless(row []uint64, done bool) bool {
+	hold := e.states.holds[uint32(row[0])]
+	if hold == None || e.pending[hold] == 0 {
+		return false
+	}
+	until := e.lastCall[hold]
+	if !done || e.soonest[e.calls] < until {
+		return true
+	}
+	for _, n := range e.underway {
+		if e.p.Ops[n].Return >= until {
+			break
+		}
+		if slot := e.slots[n]; row[1+slot/64]>>(slot%64)&1 == 0 {
+			return true
+		}
+	}
+	for _, n := range e.observers {
+		if e.p.Ops[n].Return < until {
+			if slot := e.slots[n]; row[1+slot/64]>>(slot%64)&1 == 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // sees reports whether the observer that returns is legal in a state.
