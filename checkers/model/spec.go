@@ -88,6 +88,14 @@ type Spec[S comparable] struct {
 	Apart func(o *Object) []*Object
 	// Once names the states that never come back once they are left.
 	Once *Once[S]
+
+	register bool // it is that of registers, which have a judge of their own
+}
+
+// IsRegister reports whether a model is [Register] or [CASRegister].
+func IsRegister(m Model) bool {
+	s, ok := m.(Spec[history.Value])
+	return ok && s.register
 }
 
 // Once numbers states that never come back once an operation leaves them, from 0
