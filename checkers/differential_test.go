@@ -64,7 +64,7 @@ func TestZonesAgreeWithPorcupineAndBruteForce(t *testing.T) {
 			undecided++
 		}
 		if n%2 == 0 {
-			byPorcupine := porcupine.CheckOperations(model.CASRegister(initial, nil), model.Convert(ops))
+			byPorcupine := porcupine.CheckOperations(model.Cell(initial, nil), model.Convert(ops))
 			require.Equal(t, legal, byPorcupine, "porcupine and brute force disagree, history %d:\n%s", n, listing(ops, initial))
 		}
 		if n%4 == 0 {
