@@ -270,13 +270,13 @@ func (v *convergence) readValues(k *replicated) []replicaValue {
 	table := &elementTable{}
 	table.reset(len(k.copies))
 	var values []replicaValue
-	initial, err := registerInitial(v.h)
+	initial, err := initialValue(v.h)
 	for _, place := range k.copies {
 		op := &v.h.Ops[place]
 		n := int(table.at(op.Result))
 		if n == len(values) {
 			values = append(values, replicaValue{value: op.Result, settled: history.Open, called: atStart})
-			if err == nil && op.Result == initial {
+			if err == nil && !v.h.Header.InitialUnknown && op.Result == initial {
 				values[n].settled = v.settledFrom(v.healed)
 			}
 		}

@@ -89,8 +89,35 @@ func (k *keyOps) judge(z *zones) zoneAnswer {
 	if answer.flaw != flawGarbage {
 		return zoneAnswer{}
 	}
-	k.initial, k.anyhow = z.blocks[answer.a].value, false
+	b := &z.blocks[answer.a]
+	if k.tried(b.value, b.readReturn) {
+		k.anyhow = false
+		return answer
+	}
+	k.initial, k.anyhow = b.value, false
 	return k.decide(z)
+}
+
+// tried reports whether somebody had tried to store a value before an instant, and
+// was told that it did not happen. What is seen after that, and nobody else stored,
+// is taken for the trace of it, not for what the key happened to hold at first:
+//
+//	p1  write 3  failed  |------|
+//	p2  read → 3            |--------|
+//
+// That is a guess, which Knossos and porcupine with an initial value of nil make
+// too. It is the only one here, and whoever knows the initial value is spared it.
+func (k *keyOps) tried(v history.Value, before int64) bool {
+	for place := range k.index {
+		op := k.op(int32(place))
+		if op.Call >= before {
+			return false
+		}
+		if op.Outcome == history.Fail && op.Value == v && (op.Kind == history.Write || op.Kind == history.CAS) {
+			return true
+		}
+	}
+	return false
 }
 
 // decide asks the zones, with the initial value that is noted.

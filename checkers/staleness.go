@@ -98,13 +98,13 @@ const (
 )
 
 func (a *ages) scan(ctx context.Context, began time.Time, budget Budget) error {
-	initial, err := registerInitial(a.h)
-	if err != nil {
+	initial, err := initialValue(a.h)
+	if err != nil || a.h.Header.InitialUnknown {
 		initial = history.None // nobody reads None
 	}
 	counts := count(a.h)
 	for i := range a.h.Micros { // what transactions write is not looked at
-		counts.keys[a.h.Micros[i].Key].lists = true
+		counts.keys[a.h.Micros[i].Key].foreign = true
 	}
 	if err := a.affordable(counts, budget.Bytes); err != nil {
 		return err
@@ -116,7 +116,7 @@ func (a *ages) scan(ctx context.Context, began time.Time, budget Budget) error {
 		if err := inTime(ctx, began.Add(budget.Time)); err != nil {
 			return fmt.Errorf("%d of %d keys were judged: %w", i, len(keys), err)
 		}
-		if k.lists {
+		if k.foreign {
 			a.skip(k)
 			continue
 		}
