@@ -116,7 +116,8 @@ type queueAnswer struct {
 	flaw queueFlaw
 	// a and b are numbers of elements.
 	a, b int32
-	// place is that of the operation that was told "empty"; elsewhere none.
+	// place is that of the operation that was told "empty", or that took what it can't
+	// have taken; elsewhere none.
 	place int32
 	// exact is false where the key does not meet the conditions: then a flaw is
 	// proven all the same, but no flaw proves nothing.
@@ -301,7 +302,7 @@ func (q *queueJudge) takeAll(place int32, op *history.Op) queueAnswer {
 
 // take notes that an operation was told that it took a value.
 func (q *queueJudge) take(v history.Value, place int32, op *history.Op) queueAnswer {
-	answer := queueAnswer{a: q.number(v), place: none}
+	answer := queueAnswer{a: q.number(v), place: place}
 	e := q.element(v)
 	if e.takes++; e.takes == 1 {
 		e.dc, e.dr, e.taker = op.Call, op.Return, place
