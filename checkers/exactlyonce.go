@@ -28,9 +28,10 @@ import (
 // often it was delivered), lost (acknowledged before the read was called, and not
 // there), and unexpected (there, though all its deliveries failed, or nobody ever
 // delivered it). A queue has lost an element only if it was drained, or found empty,
-// by an operation called after the acknowledgement, and if there are more such elements
-// than dequeues of unknown outcome, each of which may have taken one; a drain of
-// unknown outcome may have taken them all. What was dequeued and failed was not taken.
+// by an operation called after the acknowledgement: at or after [MarkFinal], or, where
+// there is no such mark, as the last that was taken out of it. And only if there are
+// more such elements than dequeues of unknown outcome, each of which may have taken
+// one; a drain of unknown outcome may have taken them all. A dequeue that failed took nothing.
 //
 // A run in which nothing was delivered twice proves nothing, and is inconclusive.
 // Deliveries after one that may have happened count, and so do marks of the name Redelivered.
@@ -198,10 +199,12 @@ func (e *effects) lastRead(key history.Key, reads []int32) {
 }
 
 // queue judges a queue by all that was taken out of it. What shows that something
-// is gone is the last drain, or dequeue that found nothing.
+// is gone is the last drain, or dequeue that found nothing: at the end of the run,
+// since a message that a consumer failed to confirm is hidden for a while, and comes back.
 func (e *effects) queue(key history.Key, takes []int32) {
 	h := e.run.h
 	last := end{read: none}
+	final, marked := h.Find(MarkFinal)
 	e.ends++
 	for _, place := range takes {
 		op := &h.Ops[place]
@@ -214,11 +217,15 @@ func (e *effects) queue(key history.Key, takes []int32) {
 			for _, v := range h.List(op) {
 				e.saw(place, v)
 			}
-			last.read, last.call = place, op.Call
-		case op.Result == history.Nil:
-			last.read, last.call = place, op.Call
-		case op.Result != history.None:
+		case op.Result != history.Nil && op.Result != history.None:
 			e.saw(place, op.Result)
+		}
+		switch emptied := op.Kind == history.Drain || op.Result == history.Nil; {
+		case op.Outcome != history.OK:
+		case emptied && (!marked || op.Call >= final.Time):
+			last.read, last.call = place, op.Call
+		case !marked: // there was something all the same: it may come back
+			last.read = none
 		}
 		if !e.run.goOn() {
 			return

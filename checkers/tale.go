@@ -123,3 +123,11 @@ func (t tale) sentence(op *history.Op, after bool) string {
 
 // value writes a value of the history as it stands in a sentence.
 func (t tale) value(v history.Value) string { return elementText(t.h, v) }
+
+// when is the time of an operation's answer, or of its call where that will do.
+func (t tale) when(place int32) string {
+	if op := t.op(place); op.Return != history.Open {
+		return t.time(op.Return)
+	}
+	return t.time(t.op(place).Call)
+}
