@@ -70,7 +70,11 @@ func (m *exclusion) proveHolders() *Proof {
 
 func (m *exclusion) proveTokens() *Proof {
 	c := &m.tokens
-	proof, t := beginTale(m.run.h, c.one.place, c.other.place)
+	released := none // shows that the second is a grant of its own
+	if c.one.seat == c.other.seat {
+		released = c.one.release
+	}
+	proof, t := beginTale(m.run.h, c.one.place, released, c.other.place)
 	one, other := t.op(c.one.place), t.op(c.other.place)
 	if other.Call > one.Return || one.Process == other.Process {
 		proof.Story = append(proof.Story, fmt.Sprintf("%s was granted after %s had been told token %s, so its token must be greater; %s is not.",
@@ -86,17 +90,28 @@ func (m *exclusion) proveTokens() *Proof {
 func (m *exclusion) proveStale() *Proof {
 	c, h := &m.stale, m.run.h
 	older, newer := h.Ops[c.second].Expect, h.Ops[c.first].Expect
-	places := []int32{c.first, c.second}
-	for _, token := range []history.Value{older, newer} {
-		for i := range h.Ops {
-			if op := &h.Ops[i]; op.Kind == history.Acquire && op.Key == c.lock && op.Outcome == history.OK && op.Result == token {
-				places = append(places, int32(i))
-				break
-			}
-		}
-	}
+	places := []int32{c.first, m.grantOf(c.first, c.lock), c.second, m.grantOf(c.second, c.lock)}
 	proof, t := beginTale(h, places...)
 	proof.Story = append(proof.Story, fmt.Sprintf("An effect with token %s of lock %s had been acknowledged at %s, so the holder of token %s had lost the lock. Its %v was called at %s, after that, and should have been refused.",
 		h.Text(newer), nameText(h, c.lock), t.time(h.Ops[c.first].Return), h.Text(older), h.Ops[c.second].Kind, t.time(h.Ops[c.second].Call)))
 	return proof
+}
+
+// grantOf finds the grant whose token an effect carried: its own process's, else
+// anybody's; none where there is none.
+func (m *exclusion) grantOf(effect int32, lock history.Key) int32 {
+	h, found := m.run.h, none
+	for i := range h.Ops {
+		op := &h.Ops[i]
+		if op.Kind != history.Acquire || op.Key != lock || op.Outcome != history.OK || op.Result != h.Ops[effect].Expect {
+			continue
+		}
+		if op.Process == h.Ops[effect].Process {
+			return int32(i)
+		}
+		if found == none {
+			found = int32(i)
+		}
+	}
+	return found
 }
