@@ -185,3 +185,10 @@ func renameProcesses(h *history.History) {
 func dropFailed(h *history.History) {
 	h.Ops = slices.DeleteFunc(h.Ops, func(o history.Op) bool { return o.Outcome == history.Fail })
 }
+
+func storyOf(r Result) string {
+	if r.Proof == nil {
+		return ""
+	}
+	return "\n" + strings.Join(r.Proof.Story, "\n")
+}

@@ -36,8 +36,8 @@ func (s *sessions) explain(key history.Key, x step) ([]int32, func(t tale) []str
 	o := &s.order
 	lines := o.whyBefore(key, x.newer, x.older)
 	older, newer := o.table.values[x.older], o.table.values[x.newer]
-	writers := []int32{x.olderAt, x.newerAt, o.versions[x.older].writer, o.versions[x.newer].writer}
-	return tellLines(append(lines, line{writers, func(t tale) string {
+	places := o.shows([]int32{x.olderAt, x.newerAt}, x.older, x.newer)
+	return tellLines(append(lines, line{places, func(t tale) string {
 		p, one, two := who(t.op(x.newerAt)), t.value(older), t.value(newer)
 		switch x.by {
 		case monotonicReads:
@@ -81,16 +81,37 @@ func (o *versionOrder) whyBefore(key history.Key, one, other int32) []line {
 	return lines
 }
 
+// shows adds the operations which show that versions are there: those that stored
+// them, and where nobody knows their outcome, one that saw them. What was swapped
+// away was there if what it was swapped for was.
+func (o *versionOrder) shows(places []int32, versions ...int32) []int32 {
+	for _, v := range versions {
+		for v != none && o.versions[v].writer != none {
+			x := &o.versions[v]
+			places = append(places, x.writer)
+			if o.ops[x.writer].Outcome == history.OK {
+				break
+			}
+			if x.knownBy != x.writer {
+				places = append(places, x.knownBy)
+				break
+			}
+			v = x.next
+		}
+	}
+	return places
+}
+
 // timeBetween says that a version was there before another one was begun.
 func (o *versionOrder) timeBetween(key history.Key, one, other int32) line {
 	v, w := o.table.values[one], o.table.values[other]
 	by, writer := o.versions[one].knownBy, o.versions[other].writer
 	if o.versions[one].writer == none && by == none {
-		return line{[]int32{writer}, func(t tale) string {
+		return line{o.shows(nil, other), func(t tale) string {
 			return fmt.Sprintf("%s held %s at the start, and nothing stored that again: it is older than all others.", nameText(t.h, key), t.value(v))
 		}}
 	}
-	return line{[]int32{by, o.versions[one].writer, writer}, func(t tale) string {
+	return line{o.shows([]int32{by}, one, other), func(t tale) string {
 		return fmt.Sprintf("%s was there by %s, before %s began to store %s at %s: it is older.", t.value(v), t.when(by), who(t.op(writer)), t.value(w), t.time(t.op(writer).Call))
 	}}
 }
@@ -102,8 +123,8 @@ func (o *versionOrder) swapsBetween(one, other int32) line {
 		one, other = other, one
 	}
 	var places []int32
-	for v := other; v != one && len(places) < shownSwaps; v = o.versions[v].from {
-		places = append(places, o.versions[v].writer)
+	for v, shown := other, 0; v != one && shown < shownSwaps; v, shown = o.versions[v].from, shown+1 {
+		places = o.shows(places, v)
 	}
 	v, w := o.table.values[one], o.table.values[other]
 	direct := o.versions[other].from == one
@@ -137,21 +158,22 @@ func (s *sessions) contradict(key history.Key) {
 		if tried++; tried > triedSteps && circle != nil || !s.run.alive() {
 			break
 		}
-		if way, found := o.way(x); found && (circle == nil || sessionSteps(way) < sessionSteps(circle)) {
+		if way, found := o.way(x); found && (circle == nil || shorter(way, circle)) {
 			circle = way
 		}
 	}
 	if circle == nil {
 		return // out of time
 	}
-	end, by := int64(atStart), [guarantees]bool{}
+	end, by, needs := atStart, [guarantees]bool{}, 0
 	for _, h := range circle {
 		if h.session {
 			end, by[h.step.by] = max(end, s.endOf(h.step.newerAt)), true
+			needs++
 		}
 	}
 	c := &s.together
-	if sessionSteps(circle) == 1 {
+	if needs == 1 {
 		c = &s.broken[circle[0].step.by]
 	}
 	if !c.earlier(key, end) {
@@ -168,14 +190,22 @@ func (s *sessions) contradict(key history.Key) {
 	}
 }
 
-func sessionSteps(circle []hop) int {
-	n := 0
+func length(circle []hop) (sessions, facts int) {
 	for _, h := range circle {
 		if h.session {
-			n++
+			sessions++
+		} else {
+			facts++
 		}
 	}
-	return n*1000 + len(circle) // few sessions first, then few facts
+	return sessions, facts
+}
+
+// shorter prefers circles that need few sessions, and then few facts.
+func shorter(a, b []hop) bool {
+	sessions, facts := length(a)
+	others, more := length(b)
+	return sessions < others || sessions == others && facts < more
 }
 
 // indexLeft lists the runs that are left by their calls, latest first.
@@ -264,14 +294,15 @@ func (s *sessions) tellCircle(key history.Key, circle []hop) ([]int32, func(t ta
 
 func (o *versionOrder) swapsLink(x step) line {
 	v, w := o.table.values[x.older], o.table.values[x.newer]
-	return line{[]int32{o.versions[x.newer].writer}, func(t tale) string {
+	return line{o.shows(nil, x.older, x.newer), func(t tale) string {
 		return fmt.Sprintf("%s was swapped from %s, which is older.", t.value(w), t.value(v))
 	}}
 }
 
 func (o *versionOrder) sessionNeeds(x step) line {
 	v, w := o.table.values[x.older], o.table.values[x.newer]
-	return line{[]int32{x.olderAt, x.newerAt}, func(t tale) string {
+	places := o.shows([]int32{x.olderAt, x.newerAt}, x.older, x.newer)
+	return line{places, func(t tale) string {
 		first, then := "saw", "saw"
 		if x.by == readYourWrites || x.by == monotonicWrites {
 			first = "wrote"

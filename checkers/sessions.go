@@ -285,7 +285,7 @@ func (s *sessions) conclude(r *orderRun) {
 		if first == nil {
 			first = &s.together
 		}
-		found = append(found, fmt.Sprintf("%s, which can't hold together (%s)", joinAnd(s.names), plural(s.together.count, "key")))
+		found = append(found, fmt.Sprintf("%s, which no order of the versions gives to every session (%s)", joinAnd(s.names), plural(s.together.count, "key")))
 	}
 	switch {
 	case first != nil:
@@ -293,10 +293,10 @@ func (s *sessions) conclude(r *orderRun) {
 		r.say(Violation, "broken: %s; %s", strings.Join(found, ", "), r.result.Proof.Story[len(r.result.Proof.Story)-1])
 	case r.stopped != nil:
 		r.say(Inconclusive, "not everything was judged: %v", r.stopped)
-	case s.reads-s.unexplained == 0:
-		r.say(Inconclusive, "no read was told a value or a list that can be judged: the history proves nothing")
 	case s.undecided > 0:
 		r.say(Inconclusive, "%d of %s not judged: %s", s.undecided, plural(s.keys, "key"), s.reason)
+	case s.reads-s.unexplained == 0:
+		r.say(Inconclusive, "no read was told a value or a list that can be judged: the history proves nothing")
 	default:
 		r.say(Pass, "every session guarantee that was asked for holds: %s, %s", plural(int(s.seats.count), "session"), plural(s.reads, "read"))
 	}

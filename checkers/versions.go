@@ -148,6 +148,9 @@ func (o *versionOrder) makeRuns() string {
 		for v := int32(head); v != none; v = o.versions[v].next {
 			x := &o.versions[v]
 			x.run, x.place = int32(len(o.runs)), place
+			if o.knownOf(x) < run.call {
+				return "its swaps contradict the clock, so the order of its versions is not known (Linearizable judges that)"
+			}
 			if known := o.knownOf(x); known < run.known {
 				run.known, run.knownAt = known, v
 			}
