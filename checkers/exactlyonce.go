@@ -106,28 +106,38 @@ func (e *effects) judge(r *orderRun) {
 			e.marked += max(0, n)
 		}
 	}
-	deliveries := placesByKey(r.h, func(op *history.Op) bool { return op.Kind == history.Append || op.Kind == history.Enqueue })
-	reads := placesByKey(r.h, func(op *history.Op) bool { return op.Kind == history.ReadList && op.Outcome == history.OK })
-	takes := placesByKey(r.h, func(op *history.Op) bool {
-		return (op.Kind == history.Dequeue || op.Kind == history.Drain) && op.Outcome != history.Fail
-	})
+	lists, _ := split(r.h, 3*len(r.h.Keys), effectRole)
 	for key := range r.h.Keys {
-		if len(deliveries[key])+len(reads[key])+len(takes[key]) == 0 {
+		deliveries, takes, reads := lists[3*key], lists[3*key+1], lists[3*key+2]
+		if len(deliveries)+len(reads)+len(takes) == 0 {
 			continue
 		}
 		if !r.alive() {
 			return
 		}
-		e.deliver(deliveries[key])
+		e.deliver(deliveries)
 		switch {
-		case len(takes[key]) > 0:
-			e.queue(history.Key(key), takes[key])
-		case len(reads[key]) > 0:
-			e.lastRead(history.Key(key), reads[key])
+		case len(takes) > 0:
+			e.queue(history.Key(key), takes)
+		case len(reads) > 0:
+			e.lastRead(history.Key(key), reads)
 		default:
 			e.settle(history.Key(key), end{read: none})
 		}
 	}
+}
+
+// effectRole says whether an operation delivers an effect to a key, takes from it or reads it.
+func effectRole(op *history.Op) int32 {
+	switch {
+	case op.Kind == history.Append || op.Kind == history.Enqueue:
+		return 3 * int32(op.Key)
+	case (op.Kind == history.Dequeue || op.Kind == history.Drain) && op.Outcome != history.Fail:
+		return 3*int32(op.Key) + 1
+	case op.Kind == history.ReadList && op.Outcome == history.OK:
+		return 3*int32(op.Key) + 2
+	}
+	return none
 }
 
 // deliver notes what was delivered to a key.

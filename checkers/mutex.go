@@ -107,20 +107,34 @@ type exclusion struct {
 }
 
 func (m *exclusion) judge(r *orderRun) {
-	m.run, m.seats = r, numberSeats(r.h)
-	n := m.seats.count
+	type retirement struct {
+		process int32
+		call    int64
+	}
+	var retired []retirement
+	keys := int32(len(r.h.Keys))
+	lists, known := split(r.h, len(r.h.Keys)+1, func(op *history.Op) int32 {
+		if op.Outcome == history.Info {
+			retired = append(retired, retirement{op.Process, op.Call})
+		}
+		switch {
+		case op.Kind == history.Acquire && op.Outcome == history.OK, op.Kind == history.Release && op.Outcome != history.Fail:
+			return int32(op.Key)
+		case carriesToken(op):
+			return keys
+		}
+		return none
+	})
+	m.run, m.seats = r, known
+	n := known.count
 	m.retire, m.held, m.heldOf, m.open = make([]int64, n), make([]int32, n), make([]int32, n), make([]bool, n)
 	for i := range m.retire {
 		m.retire[i] = history.Open
 	}
-	for i := range r.h.Ops {
-		if op := &r.h.Ops[i]; op.Outcome == history.Info {
-			m.retire[m.seats.of(op.Process)] = op.Call
-		}
+	for _, x := range retired {
+		m.retire[m.seats.of(x.process)] = x.call
 	}
-	locks := placesByKey(r.h, func(op *history.Op) bool {
-		return op.Kind == history.Acquire && op.Outcome == history.OK || op.Kind == history.Release && op.Outcome != history.Fail
-	})
+	locks := lists[:keys]
 	for key, places := range locks {
 		if len(places) > 0 {
 			m.locks++
@@ -136,7 +150,7 @@ func (m *exclusion) judge(r *orderRun) {
 		}
 		m.lock(history.Key(key), places)
 	}
-	m.judgeEffects()
+	m.judgeEffects(lists[keys])
 }
 
 // lock judges one lock by its grants.
@@ -339,28 +353,29 @@ func carriesToken(op *history.Op) bool {
 }
 
 // judgeEffects compares each acknowledged effect with those acknowledged before its call.
-func (m *exclusion) judgeEffects() {
-	h := m.run.h
-	byLock := make([][]int32, len(h.Keys))
-	for i := range h.Ops {
-		op := &h.Ops[i]
-		if !carriesToken(op) || m.locks == 0 {
-			continue
+func (m *exclusion) judgeEffects(places []int32) {
+	switch {
+	case m.locks == 0:
+	case m.locks == 1:
+		m.effects = len(places)
+		m.effectsOf(m.onlyLock, places)
+	default:
+		h := m.run.h
+		byLock := make([][]int32, len(h.Keys))
+		for _, place := range places {
+			op := &h.Ops[place]
+			lock := m.owners.find(m.seats.of(op.Process), op.Expect)
+			if lock == history.Key(none) {
+				m.unattributed++
+				continue
+			}
+			m.effects++
+			byLock[lock] = append(byLock[lock], place)
 		}
-		lock := m.onlyLock
-		if m.locks > 1 {
-			lock = m.owners.find(m.seats.of(op.Process), op.Expect)
-		}
-		if lock == history.Key(none) {
-			m.unattributed++
-			continue
-		}
-		m.effects++
-		byLock[lock] = append(byLock[lock], int32(i))
-	}
-	for lock, places := range byLock {
-		if len(places) > 0 && m.run.alive() {
-			m.effectsOf(history.Key(lock), places)
+		for lock, places := range byLock {
+			if len(places) > 0 && m.run.alive() {
+				m.effectsOf(history.Key(lock), places)
+			}
 		}
 	}
 }

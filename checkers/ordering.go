@@ -62,26 +62,30 @@ func (r *orderRun) goOn() bool {
 	return r.steps&(1<<15-1) != 0 || r.alive()
 }
 
-// placesByKey lists, for each key, the places in History.Ops of the operations
-// that are wanted, in the order of their calls.
-func placesByKey(h *history.History, wanted func(op *history.Op) bool) [][]int32 {
-	counts, total := make([]int32, len(h.Keys)), int32(0)
+// split sorts the places in History.Ops into lists, in the order of their calls: slot
+// says which list an operation is of, none for none. It is asked once for each, in
+// that order. The seats of all processes come with it: one pass finds both.
+func split(h *history.History, lists int, slot func(op *history.Op) int32) ([][]int32, seats) {
+	counts, total, last := make([]int32, lists), int32(0), int32(0)
+	slots := make([]int32, len(h.Ops))
 	for i := range h.Ops {
-		if wanted(&h.Ops[i]) {
-			counts[h.Ops[i].Key]++
+		op := &h.Ops[i]
+		last = max(last, op.Process)
+		if slots[i] = slot(op); slots[i] != none {
+			counts[slots[i]]++
 			total++
 		}
 	}
-	all, lists := make([]int32, total), make([][]int32, len(h.Keys))
-	for key, n := range counts {
-		lists[key], all = all[:0:n], all[n:]
+	all, split := make([]int32, total), make([][]int32, lists)
+	for n, count := range counts {
+		split[n], all = all[:0:count], all[count:]
 	}
-	for i := range h.Ops {
-		if op := &h.Ops[i]; wanted(op) {
-			lists[op.Key] = append(lists[op.Key], int32(i))
+	for i, n := range slots {
+		if n != none {
+			split[n] = append(split[n], int32(i))
 		}
 	}
-	return lists
+	return split, numberSeats(h, last)
 }
 
 // seats gives processes numbers from zero on, so that arrays can be kept by them.
@@ -90,15 +94,11 @@ type seats struct {
 	sparse map[int32]int32 // nil where processes are numbered densely themselves
 }
 
-func numberSeats(h *history.History) seats {
-	s := seats{}
-	for i := range h.Ops {
-		s.count = max(s.count, h.Ops[i].Process+1)
+func numberSeats(h *history.History, last int32) seats {
+	if int(last) < 2*len(h.Ops)+1024 {
+		return seats{count: last + 1}
 	}
-	if int(s.count) <= 2*len(h.Ops)+1024 && s.count >= 0 {
-		return s
-	}
-	s = seats{sparse: map[int32]int32{}}
+	s := seats{sparse: map[int32]int32{}}
 	for i := range h.Ops {
 		if _, known := s.sparse[h.Ops[i].Process]; !known {
 			s.sparse[h.Ops[i].Process] = s.count
@@ -125,8 +125,8 @@ type bySeat struct {
 	next               []int32 // by number in the key's list
 }
 
-func newBySeat(h *history.History) bySeat {
-	s := bySeat{seats: numberSeats(h)}
+func newBySeat(known seats) bySeat {
+	s := bySeat{seats: known}
 	s.first, s.last, s.stamp = make([]int32, s.count), make([]int32, s.count), make([]int32, s.count)
 	return s
 }

@@ -75,35 +75,44 @@ type producerOrder struct {
 }
 
 func (p *producerOrder) judge(r *orderRun) {
-	p.run, p.seats = r, newBySeat(r.h)
+	lists, known := split(r.h, 3*len(r.h.Keys), p.role)
+	p.run, p.seats = r, newBySeat(known)
 	n := p.seats.count
 	p.counts, p.counted, p.last, p.lastIn = make([]int32, n), make([]int32, n), make([]int32, n), make([]int32, n)
-	sends := placesByKey(r.h, func(op *history.Op) bool {
-		return (op.Kind == history.Append || op.Kind == history.Enqueue) && op.Outcome != history.Fail
-	})
-	takes := placesByKey(r.h, func(op *history.Op) bool {
-		return (op.Kind == history.Dequeue || op.Kind == history.Drain) && op.Outcome == history.OK
-	})
-	reads := placesByKey(r.h, func(op *history.Op) bool {
-		return (op.Kind == history.ReadList || op.Kind == history.ReadLocal && p.Local) && op.Outcome == history.OK
-	})
 	for key := range r.h.Keys {
 		if !r.alive() {
 			return
 		}
-		if len(takes[key])+len(reads[key]) == 0 {
+		sends, takes, reads := lists[3*key], lists[3*key+1], lists[3*key+2]
+		if len(takes)+len(reads) == 0 {
 			continue
 		}
-		p.number(int32(key), sends[key])
-		for _, place := range reads[key] {
+		p.number(int32(key), sends)
+		for _, place := range reads {
 			p.sequence++
 			p.see(place, r.h.List(&r.h.Ops[place]))
 			if r.stopped != nil {
 				return
 			}
 		}
-		p.consume(takes[key])
+		p.consume(takes)
 	}
+}
+
+// role says whether an operation sends to a key, takes from it or reads it.
+func (p *producerOrder) role(op *history.Op) int32 {
+	switch {
+	case op.Kind == history.Append || op.Kind == history.Enqueue:
+		if op.Outcome != history.Fail {
+			return 3 * int32(op.Key)
+		}
+	case op.Outcome != history.OK:
+	case op.Kind == history.Dequeue || op.Kind == history.Drain:
+		return 3*int32(op.Key) + 1
+	case op.Kind == history.ReadList || op.Kind == history.ReadLocal && p.Local:
+		return 3*int32(op.Key) + 2
+	}
+	return none
 }
 
 // number notes what was sent to a key.

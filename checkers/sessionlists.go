@@ -34,14 +34,11 @@ type listSession struct {
 	have  int32 // how many of its elements are in it
 }
 
-func (s *sessions) judgeLists() {
-	appends := placesByKey(s.run.h, func(op *history.Op) bool { return op.Kind == history.Append && op.Outcome != history.Fail })
-	both := placesByKey(s.run.h, func(op *history.Op) bool {
-		return op.Kind == history.Append && op.Outcome == history.OK || op.Kind == history.ReadList && op.Outcome == history.OK
-	})
+func (s *sessions) judgeLists(lists [][]int32) {
 	l := &s.lists
 	l.counts, l.last = make([]int32, s.seats.count), make([]listSession, s.seats.count)
-	for key, places := range both {
+	for key := range s.run.h.Keys {
+		places := lists[2*key+1]
 		if !slices.ContainsFunc(places, s.isRead) {
 			continue
 		}
@@ -49,7 +46,7 @@ func (s *sessions) judgeLists() {
 			return
 		}
 		s.listKeys++
-		s.numberAppends(appends[key])
+		s.numberAppends(places)
 		s.followList(history.Key(key), places)
 	}
 }
@@ -62,6 +59,9 @@ func (s *sessions) numberAppends(places []int32) {
 	l.made = l.made[:0]
 	for _, place := range places {
 		op := &s.run.h.Ops[place]
+		if op.Kind != history.Append {
+			continue
+		}
 		if n, fresh := l.table.at(op.Value); fresh {
 			l.made = append(l.made, made{place: place, seat: s.seats.of(op.Process)})
 		} else {
@@ -91,7 +91,7 @@ func (s *sessions) followList(key history.Key, places []int32) {
 			*own = listSession{round: int32(key) + 1, read: none}
 		}
 		if op.Kind == history.Append {
-			if l.made[l.table.find(op.Value)].seat != none {
+			if op.Outcome == history.OK && l.made[l.table.find(op.Value)].seat != none {
 				own.sent++
 			}
 			continue

@@ -144,8 +144,6 @@ type sessionState struct {
 }
 
 func (s *sessions) judge(r *orderRun) {
-	s.run, s.seats = r, numberSeats(r.h)
-	s.state = make([]sessionState, s.seats.count)
 	plain := *r.h
 	plain.Header.Model = "" // any model's initial value
 	initial, err := registerInitial(&plain)
@@ -154,10 +152,11 @@ func (s *sessions) judge(r *orderRun) {
 		return
 	}
 	s.initial = initial
-	registers := placesByKey(r.h, func(op *history.Op) bool {
-		return op.Outcome != history.Fail && (op.Kind == history.Read || op.Kind == history.Write || op.Kind == history.CAS)
-	})
-	for key, places := range registers {
+	lists, known := split(r.h, 2*len(r.h.Keys), sessionRole)
+	s.run, s.seats = r, known
+	s.state = make([]sessionState, s.seats.count)
+	for key := range r.h.Keys {
+		places := lists[2*key]
 		if len(places) == 0 {
 			continue
 		}
@@ -171,20 +170,51 @@ func (s *sessions) judge(r *orderRun) {
 			}
 		}
 	}
-	s.judgeLists()
+	s.judgeLists(lists)
+}
+
+// sessionRole says whether an operation is of a register or of a list.
+func sessionRole(op *history.Op) int32 {
+	switch op.Kind {
+	case history.Read, history.Write, history.CAS:
+		if op.Outcome != history.Fail {
+			return 2 * int32(op.Key)
+		}
+	case history.Append:
+		if op.Outcome != history.Fail {
+			return 2*int32(op.Key) + 1
+		}
+	case history.ReadList:
+		if op.Outcome == history.OK {
+			return 2*int32(op.Key) + 1
+		}
+	}
+	return none
 }
 
 // register judges one key. It returns why it can't, if it can't.
 func (s *sessions) register(key history.Key, places []int32) string {
 	o := &s.order
-	if reason := o.make(s.run, places, s.initial, s.AnyOrder); reason != "" {
+	if reason := o.make(s.run, &s.seats, places, s.initial, s.AnyOrder); reason != "" {
 		return reason
 	}
-	if o.joined && !o.consistent(nil) {
+	s.follow(key)
+	if s.run.stopped != nil {
+		return ""
+	}
+	agree := len(o.steps) == 0 && !o.joined || o.consistent(o.steps)
+	if !agree && o.joined && !o.consistent(nil) {
 		return "its swaps contradict each other or the clock, so the order of its versions is not known (Linearizable judges that)"
 	}
-	s.follow(key, places)
-	if s.run.stopped == nil && len(o.steps) > 0 && !o.consistent(o.steps) {
+	for _, x := range o.against {
+		if c := &s.broken[x.by]; c.earlier(key, s.endOf(x.newerAt)) {
+			c.places, c.why = s.explain(key, x)
+		}
+	}
+	if !agree {
+		if o.joined {
+			o.consistent(o.steps) // for what is left, which was overwritten
+		}
 		s.contradict(key)
 	}
 	return ""
@@ -198,28 +228,29 @@ type step struct {
 }
 
 // follow goes through the sessions' operations on a key.
-func (s *sessions) follow(key history.Key, places []int32) {
+func (s *sessions) follow(key history.Key) {
 	o := &s.order
-	for _, place := range places {
-		op := &s.run.h.Ops[place]
-		state := &s.state[s.seats.of(op.Process)]
+	for i := range o.events {
+		e := &o.events[i]
+		state := &s.state[e.seat]
 		if state.round != int32(key)+1 {
 			*state = sessionState{round: int32(key) + 1, read: none, wrote: none}
 		}
-		if saw, sees := sessionSaw(op); sees {
+		if e.sees {
 			s.reads++
-			if v := o.find(saw); v != none {
-				s.need(key, step{state.read, v, state.readAt, place, monotonicReads})
-				s.need(key, step{state.wrote, v, state.wroteAt, place, readYourWrites})
-				state.read, state.readAt = v, place
+			if e.saw != none {
+				s.need(step{state.read, e.saw, state.readAt, e.place, monotonicReads})
+				s.need(step{state.wrote, e.saw, state.wroteAt, e.place, readYourWrites})
+				state.read, state.readAt = e.saw, e.place
 			} else {
 				s.unexplained++
 			}
 		}
-		if v := o.wrote(op); v != none {
-			s.need(key, step{state.wrote, v, state.wroteAt, place, monotonicWrites})
-			s.need(key, step{state.read, v, state.readAt, place, writesFollowReads})
-			state.wrote, state.wroteAt = v, place
+		// An unknown write that nobody saw may not be there.
+		if v := e.wrote; v != none && o.versions[v].seen {
+			s.need(step{state.wrote, v, state.wroteAt, e.place, monotonicWrites})
+			s.need(step{state.read, v, state.readAt, e.place, writesFollowReads})
+			state.wrote, state.wroteAt = v, e.place
 		}
 		if !s.run.goOn() {
 			return
@@ -241,17 +272,15 @@ func sessionSaw(op *history.Op) (history.Value, bool) {
 }
 
 // need judges a step, or notes it to be judged with the others.
-func (s *sessions) need(key history.Key, x step) {
+func (s *sessions) need(x step) {
 	o := &s.order
-	if !s.on[x.by] || x.older == none || x.older == x.newer || o.before(x.older, x.newer) {
+	if x.older == none || x.older == x.newer || !s.on[x.by] || o.before(x.older, x.newer) {
 		return
 	}
-	if !o.before(x.newer, x.older) {
+	if o.before(x.newer, x.older) {
+		o.against = append(o.against, x)
+	} else {
 		o.steps = append(o.steps, x)
-		return
-	}
-	if c := &s.broken[x.by]; c.earlier(key, s.endOf(x.newerAt)) {
-		c.places, c.why = s.explain(key, x)
 	}
 }
 

@@ -20,14 +20,11 @@ import (
 // it and from it to the other. Which watchers have an element before it, and which
 // after it, is handed on along the steps, 64 watchers at a time.
 type streamGraph struct {
-	wanted  []int32 // by element: how many sequences have it
-	arrived []int32 // by element: how many have it as their head
-	waiting []int32 // by element: one more than the first sequence that does; the others follow in behind
-	behind  []int32 // by sequence: one more than the next one that waits for the same element
-	heads   []int32 // by sequence: where in told its head is
-	ready   []int32
-	steps   []streamStep // in an order in which each element's steps from others come before its steps to others
-	taken   int
+	behind []int32 // by sequence: one more than the next one that waits for the same element
+	heads  []int32 // by sequence: where in told its head is
+	ready  []int32
+	steps  []streamStep // in an order in which each element's steps from others come before its steps to others
+	taken  int
 
 	in, before, after []uint64 // by element
 }
@@ -47,13 +44,8 @@ func resized[T any](list []T, n int) []T {
 
 // merge reports whether one order agrees with all sequences.
 func (g *streamGraph) merge(s *streams) bool {
-	n := len(s.published)
-	g.wanted, g.arrived, g.waiting = resized(g.wanted, n), resized(g.arrived, n), resized(g.waiting, n)
 	g.behind, g.heads = resized(g.behind, len(s.watchers)), resized(g.heads, len(s.watchers))
 	g.ready, g.steps, g.taken = g.ready[:0], g.steps[:0], 0
-	for _, t := range s.told {
-		g.wanted[t.element]++
-	}
 	for w := range s.watchers {
 		g.heads[w] = s.watchers[w].from
 		g.arrive(s, int32(w))
@@ -61,7 +53,7 @@ func (g *streamGraph) merge(s *streams) bool {
 	for len(g.ready) > 0 {
 		element := g.ready[len(g.ready)-1]
 		g.ready = g.ready[:len(g.ready)-1]
-		for w := g.waiting[element] - 1; w != none; {
+		for w := s.elements[element].waiting - 1; w != none; {
 			next := g.behind[w] - 1
 			at := g.heads[w]
 			step := streamStep{none, element}
@@ -87,8 +79,9 @@ func (g *streamGraph) arrive(s *streams, w int32) {
 		return
 	}
 	element := s.told[g.heads[w]].element
-	g.behind[w], g.waiting[element] = g.waiting[element], w+1
-	if g.arrived[element]++; g.arrived[element] == g.wanted[element] {
+	e := &s.elements[element]
+	g.behind[w], e.waiting = e.waiting, w+1
+	if e.arrived++; e.arrived == e.wanted {
 		g.ready = append(g.ready, element)
 	}
 }
@@ -96,7 +89,7 @@ func (g *streamGraph) arrive(s *streams, w int32) {
 // between calls found with every acknowledged element and the watchers, 64 at a
 // time from first on, that missed it.
 func (g *streamGraph) between(s *streams, found func(element int32, first int, missed uint64)) {
-	n := len(s.published)
+	n := len(s.elements)
 	for first := 0; first < len(s.watchers) && !s.watchers[first].publisher; first += 64 {
 		g.in, g.before, g.after = resized(g.in, n), resized(g.before, n), resized(g.after, n)
 		for w := first; w < min(first+64, len(s.watchers)) && !s.watchers[w].publisher; w++ {
@@ -115,7 +108,7 @@ func (g *streamGraph) between(s *streams, found func(element int32, first int, m
 			}
 		}
 		for element := range int32(n) {
-			if missed := g.before[element] & g.after[element] &^ g.in[element]; missed != 0 && s.acked(element) {
+			if missed := g.before[element] & g.after[element] &^ g.in[element]; missed != 0 && s.elements[element].acked {
 				found(element, first, missed)
 			}
 		}
@@ -142,7 +135,7 @@ func (s *streams) judgeOrder(sends []int32) {
 	missed, by := none, none // the earliest that is kept
 	s.graph.between(s, func(element int32, first int, mask uint64) {
 		more := bits.OnesCount64(mask) - 1
-		if s.gap.earlier(s.key, s.run.h.Ops[s.published[element]].Return) {
+		if s.gap.earlier(s.key, s.run.h.Ops[s.elements[element].published].Return) {
 			missed, by = element, int32(first+bits.TrailingZeros64(mask))
 		}
 		s.gap.count += more
@@ -156,7 +149,7 @@ func (s *streams) judgeOrder(sends []int32) {
 // published twice is nobody's.
 func (s *streams) addProducers(sends []int32) {
 	h := s.run.h
-	times := make([]int32, len(s.published))
+	times := make([]int32, len(s.elements))
 	for _, place := range sends {
 		times[s.table.find(s.element(&h.Ops[place]))]++
 	}
@@ -166,11 +159,13 @@ func (s *streams) addProducers(sends []int32) {
 		for n := s.seats.first[seat]; n != none; n = s.seats.next[n] {
 			if element := s.table.find(s.element(&h.Ops[sends[n]])); times[element] == 1 {
 				s.told = append(s.told, told{element, sends[n]})
+				s.elements[element].wanted++
 			}
 		}
 		if to := int32(len(s.told)); to > from+1 {
 			s.watchers = append(s.watchers, watcher{process: h.Ops[sends[s.seats.first[seat]]].Process, publisher: true, from: from, to: to})
-		} else {
+		} else if to > from { // one alone says nothing
+			s.elements[s.told[from].element].wanted--
 			s.told = s.told[:from]
 		}
 	}
@@ -227,7 +222,7 @@ const referenceWatchers = 16
 // contradiction shows two sequences that have two elements the other way round; else
 // the shortest circle of those that wait for each other.
 func (s *streams) contradiction() ([]int32, func(t tale) []string) {
-	position := make([]int32, len(s.published)) // one more than where the element is in the reference
+	position := make([]int32, len(s.elements)) // one more than where the element is in the reference
 	var left []int32
 	for w := range s.watchers {
 		if s.graph.heads[w] < s.watchers[w].to {
@@ -326,7 +321,7 @@ func (s *streams) gapBetween(missed, by int32) ([]int32, func(t tale) []string) 
 		}
 	}
 	own.watcher = w
-	v, published := s.table.values[missed], s.published[missed]
+	v, published := s.table.values[missed], s.elements[missed].published
 	return tellSayings(append(sayings, own), []int32{published}, func(t tale) string {
 		return fmt.Sprintf("p%d was never told %s, which is between %s and %s, and whose publication was acknowledged at %s: a gap.",
 			w.process, t.value(v), t.value(one), t.value(two), t.time(t.op(published).Return))

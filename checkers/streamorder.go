@@ -108,35 +108,40 @@ func (c *streamCase) prove(h *history.History) *Proof {
 	return proof
 }
 
+// streamElement is one element of a stream.
+type streamElement struct {
+	published int32 // the publication that was acknowledged, else one that wasn't, else none
+	lastTold  int32 // the number of the last watcher that was told it, plus one
+	toldAt    int32 // where in told that was
+	acked     bool
+	// For the merging of sequences: how many have it, how many have it as their head,
+	// and one more than the last one of these; the others follow in streamGraph.behind.
+	wanted, arrived, waiting int32
+}
+
 // streams is one call of Check.
 type streams struct {
 	StreamOrder
-	run       *orderRun
-	key       history.Key
-	seats     bySeat
-	table     numbering
-	published []int32 // by element: the publication that was acknowledged, else one that wasn't, else none
-	lastTold  []int32 // by element: the number of the last watcher that was told it, plus one
-	toldAt    []int32 // by element: where in told that was
-	told      []told
-	watchers  []watcher
-	graph     streamGraph
-	sorted    []zone
+	run      *orderRun
+	key      history.Key
+	seats    bySeat
+	table    numbering
+	elements []streamElement
+	told     []told
+	watchers []watcher
+	graph    streamGraph
+	sorted   []zone
 
 	streams, watching, heard, sent, neverTold, longest int
 	back, order, gap                                   streamCase
 }
 
 func (s *streams) judge(r *orderRun) {
-	s.run, s.seats = r, newBySeat(r.h)
-	watches := placesByKey(r.h, func(op *history.Op) bool {
-		return (op.ReadsList() || op.Kind == history.Dequeue) && op.Outcome == history.OK
-	})
-	sends := placesByKey(r.h, func(op *history.Op) bool {
-		return (op.Kind == history.Append || op.Kind == history.Enqueue || op.Kind == history.Write) && op.Outcome != history.Fail
-	})
+	lists, known := split(r.h, 2*len(r.h.Keys), streamRole)
+	s.run, s.seats = r, newBySeat(known)
 	for key := range r.h.Keys {
-		if len(watches[key]) == 0 {
+		sends, watches := lists[2*key], lists[2*key+1]
+		if len(watches) == 0 {
 			continue
 		}
 		if !r.alive() {
@@ -144,8 +149,8 @@ func (s *streams) judge(r *orderRun) {
 		}
 		s.key = history.Key(key)
 		s.streams++
-		s.publish(sends[key])
-		s.listen(watches[key])
+		s.publish(sends)
+		s.listen(watches)
 		if r.stopped != nil {
 			return
 		}
@@ -153,10 +158,23 @@ func (s *streams) judge(r *orderRun) {
 		case s.Revisions:
 			s.judgeRevisions()
 		default:
-			s.judgeOrder(sends[key])
+			s.judgeOrder(sends)
 		}
 		s.countNeverTold()
 	}
+}
+
+// streamRole says whether an operation publishes to a stream or watches it.
+func streamRole(op *history.Op) int32 {
+	switch {
+	case op.Kind == history.Append || op.Kind == history.Enqueue || op.Kind == history.Write:
+		if op.Outcome != history.Fail {
+			return 2 * int32(op.Key)
+		}
+	case (op.ReadsList() || op.Kind == history.Dequeue) && op.Outcome == history.OK:
+		return 2*int32(op.Key) + 1
+	}
+	return none
 }
 
 // element is the element that an operation published.
@@ -170,28 +188,22 @@ func (s *streams) element(op *history.Op) history.Value {
 func (s *streams) at(v history.Value) int32 {
 	n, fresh := s.table.at(v)
 	if fresh {
-		s.published, s.lastTold, s.toldAt = append(s.published, none), append(s.lastTold, 0), append(s.toldAt, none)
+		s.elements = append(s.elements, streamElement{published: none, toldAt: none})
 	}
 	return n
 }
 
 func (s *streams) publish(places []int32) {
 	s.table.reset(len(places))
-	s.published, s.lastTold, s.toldAt = s.published[:0], s.lastTold[:0], s.toldAt[:0]
+	s.elements = s.elements[:0]
 	for _, place := range places {
 		op := &s.run.h.Ops[place]
 		n := s.at(s.element(op))
-		if have := s.published[n]; have == none || s.run.h.Ops[have].Outcome != history.OK && op.Outcome == history.OK {
-			s.published[n] = place
+		if e := &s.elements[n]; e.published == none || !e.acked && op.Outcome == history.OK {
+			e.published, e.acked = place, op.Outcome == history.OK
 		}
 	}
-	s.sent += len(s.published)
-}
-
-// acked reports whether an element was published for certain.
-func (s *streams) acked(element int32) bool {
-	place := s.published[element]
-	return place != none && s.run.h.Ops[place].Outcome == history.OK
+	s.sent += len(s.elements)
 }
 
 // listen makes the watchers' sequences, and finds steps back.
@@ -227,15 +239,17 @@ func (s *streams) listen(places []int32) {
 func (s *streams) hear(place int32, v history.Value) {
 	s.heard++
 	n, number := s.at(v), int32(len(s.watchers))+1
-	if s.lastTold[n] != number {
-		s.lastTold[n], s.toldAt[n] = number, int32(len(s.told))
+	e := &s.elements[n]
+	if e.lastTold != number {
+		e.lastTold, e.toldAt = number, int32(len(s.told))
+		e.wanted++
 		s.told = append(s.told, told{n, place})
 		return
 	}
 	if s.Redelivered {
 		return
 	}
-	before := s.told[s.toldAt[n]].place
+	before := s.told[e.toldAt].place
 	if s.back.earlier(s.key, s.run.h.Ops[place].Return) {
 		s.back.keep([]int32{before, place}, func(t tale) []string {
 			return []string{fmt.Sprintf("%s had been told %s by %s, and was told it again by %s.", who(t.op(place)), t.value(v), t.when(before), t.when(place))}
@@ -244,8 +258,8 @@ func (s *streams) hear(place int32, v history.Value) {
 }
 
 func (s *streams) countNeverTold() {
-	for n := range s.published {
-		if s.lastTold[n] == 0 && s.acked(int32(n)) {
+	for n := range s.elements {
+		if e := &s.elements[n]; e.lastTold == 0 && e.acked {
 			s.neverTold++
 		}
 	}

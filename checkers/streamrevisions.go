@@ -11,7 +11,7 @@ import (
 func (s *streams) judgeRevisions() {
 	s.sorted = s.sorted[:0] // acknowledged revisions
 	for n, v := range s.table.values {
-		if v.IsInt() && s.acked(int32(n)) {
+		if v.IsInt() && s.elements[n].acked {
 			s.sorted = append(s.sorted, zone{f: int64(v), root: int32(n)})
 		}
 	}
@@ -33,7 +33,7 @@ func (s *streams) revisionsOf(w watcher, number int32) {
 		if !v.IsInt() {
 			continue
 		}
-		if s.acked(s.told[at].element) {
+		if s.elements[s.told[at].element].acked {
 			held++
 		}
 		switch {
@@ -58,10 +58,10 @@ func (s *streams) revisionsOf(w watcher, number int32) {
 	}
 	const stamp = -1 // what lastTold had is no longer needed but for being zero or not
 	for at := w.from; at < w.to; at++ {
-		s.lastTold[s.told[at].element] = stamp - number
+		s.elements[s.told[at].element].lastTold = stamp - number
 	}
 	for _, z := range within {
-		if s.lastTold[z.root] != stamp-number {
+		if s.elements[z.root].lastTold != stamp-number {
 			s.missed(w, z.root)
 		}
 	}
@@ -84,7 +84,7 @@ func (s *streams) backTo(at, high int32) {
 // missed notes that a watcher was not told an element though it was told lower and
 // higher ones.
 func (s *streams) missed(w watcher, element int32) {
-	published := s.published[element]
+	published := s.elements[element].published
 	if !s.gap.earlier(s.key, s.run.h.Ops[published].Return) {
 		return
 	}

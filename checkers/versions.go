@@ -1,6 +1,8 @@
 package checkers
 
 import (
+	"slices"
+
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -13,7 +15,16 @@ type version struct {
 	knownBy     int32 // the one that shows it at known
 	from, next  int32 // the versions right before and after it, by swaps; none
 	run, place  int32 // the run that it is in, and its place there
-	seen        bool
+	seen, swap  bool
+}
+
+// sessionEvent is what one operation did on the key.
+type sessionEvent struct {
+	value       history.Value // that it saw
+	ret         int64
+	place, seat int32
+	saw, wrote  int32 // versions; none
+	sees        bool
 }
 
 // versionRun is versions that were swapped one for the next: nothing is between
@@ -33,7 +44,9 @@ type versionOrder struct {
 	runs     []versionRun
 	joined   bool // some run has several versions: only then what is known can contradict itself
 	anyOrder bool
-	steps    []step
+	events   []sessionEvent
+	steps    []step // that sessions need, and that nothing known speaks for or against
+	against  []step // that what is known speaks against
 	links    []step // what swaps say, where they do not make runs
 	ops      []history.Op
 
@@ -45,26 +58,32 @@ type versionOrder struct {
 
 // make reads a key's operations. It returns why the versions can't be told apart, if
 // they can't.
-func (o *versionOrder) make(r *orderRun, places []int32, initial history.Value, anyOrder bool) string {
+func (o *versionOrder) make(r *orderRun, known *seats, places []int32, initial history.Value, anyOrder bool) string {
 	o.ops, o.anyOrder, o.joined = r.h.Ops, anyOrder, false
-	o.table.reset(len(places))
-	o.versions, o.steps, o.links = o.versions[:0], o.steps[:0], o.links[:0]
+	o.table.reset(len(places)/2 + 1)
+	o.versions, o.events = o.versions[:0], slices.Grow(o.events[:0], len(places))
+	o.steps, o.links, o.against = o.steps[:0], o.links[:0], o.against[:0]
 	o.table.at(initial)
 	o.versions = append(o.versions, version{call: atStart, known: atStart, writer: none, knownBy: none, from: none, next: none})
 	for _, place := range places {
 		op := &o.ops[place]
-		if op.Kind == history.Read || op.Mismatch {
-			continue
+		e := sessionEvent{ret: op.Return, place: place, seat: known.of(op.Process), saw: none, wrote: none}
+		e.value, e.sees = sessionSaw(op)
+		if op.Kind != history.Read && !op.Mismatch {
+			n, fresh := o.table.at(op.Value)
+			if !fresh {
+				return "the value " + elementText(r.h, op.Value) + " was stored twice, so its versions can't be told apart"
+			}
+			// What was acknowledged is known then; an unknown one when it is seen.
+			o.versions = append(o.versions, version{call: op.Call, known: op.Return, writer: place, knownBy: place, from: none, next: none, seen: op.Outcome == history.OK, swap: op.Kind == history.CAS})
+			e.wrote = n
 		}
-		if _, fresh := o.table.at(op.Value); !fresh {
-			return "the value " + elementText(r.h, op.Value) + " was stored twice, so its versions can't be told apart"
-		}
-		// What was acknowledged is known then; an unknown one when it is seen.
-		o.versions = append(o.versions, version{call: op.Call, known: op.Return, writer: place, knownBy: place, from: none, next: none, seen: op.Outcome == history.OK})
+		o.events = append(o.events, e)
 	}
-	for _, place := range places {
-		if saw, sees := sessionSaw(&o.ops[place]); sees {
-			o.see(o.find(saw), place)
+	for i := range o.events {
+		if e := &o.events[i]; e.sees {
+			e.saw = o.find(e.value)
+			o.see(e)
 		}
 	}
 	if problem := o.joinSwaps(); problem != "" {
@@ -76,37 +95,25 @@ func (o *versionOrder) make(r *orderRun, places []int32, initial history.Value, 
 // find returns the version of a value, none where nobody stored it.
 func (o *versionOrder) find(v history.Value) int32 { return o.table.find(v) }
 
-// wrote returns the version that an operation stored: not that of an unknown one
-// that nobody saw, which may not be there.
-func (o *versionOrder) wrote(op *history.Op) int32 {
-	if op.Kind != history.Write && op.Kind != history.CAS || op.Mismatch {
-		return none
-	}
-	if v := o.find(op.Value); v != none && o.versions[v].seen {
-		return v
-	}
-	return none
-}
-
 // see notes that an operation was told of a version. What is seen before it was
 // begun is not for sessions to judge: it counts from when it was begun.
-func (o *versionOrder) see(v, place int32) {
-	if v == none {
+func (o *versionOrder) see(e *sessionEvent) {
+	if e.saw == none {
 		return
 	}
-	x := &o.versions[v]
+	x := &o.versions[e.saw]
 	x.seen = true
-	if at := max(o.ops[place].Return, x.call); at < x.known {
-		x.known, x.knownBy = at, place
+	if at := max(e.ret, x.call); at < x.known {
+		x.known, x.knownBy = at, e.place
 	}
 }
 
 // joinSwaps links what was swapped: by what was acknowledged, and by unknown ones
 // whose value was seen, which shows that they saw theirs.
 func (o *versionOrder) joinSwaps() string {
-	var seen []int32
+	seen := o.queue[:0]
 	for v := range o.versions {
-		if x := &o.versions[v]; x.writer != none && x.seen {
+		if x := &o.versions[v]; x.swap && x.seen {
 			seen = append(seen, int32(v))
 		}
 	}
@@ -114,11 +121,10 @@ func (o *versionOrder) joinSwaps() string {
 		v := seen[len(seen)-1]
 		seen = seen[:len(seen)-1]
 		x := &o.versions[v]
-		if x.writer == none || o.ops[x.writer].Kind != history.CAS {
+		if !x.swap {
 			continue
 		}
-		op := &o.ops[x.writer]
-		u := o.find(op.Expect)
+		u := o.find(o.ops[x.writer].Expect)
 		if u == none {
 			continue // nobody stored it: it says nothing
 		}
