@@ -285,6 +285,7 @@ func (e *effects) settle(key history.Key, last end) {
 }
 
 func (e *effects) conclude(r *orderRun) {
+	e.run = r
 	again := e.redeliveries + e.marked
 	r.result.Figures = map[string]float64{
 		"effects": float64(e.all), "acknowledged": float64(e.acked), "deliveries": float64(e.deliveries), "redeliveries": float64(again),

@@ -402,6 +402,7 @@ func (m *exclusion) effectsOf(lock history.Key, places []int32) {
 }
 
 func (m *exclusion) conclude(r *orderRun) {
+	m.run = r
 	r.result.Figures = map[string]float64{
 		"locks": float64(m.locks), "grants": float64(m.granted), "contended": float64(m.contended),
 		"holders_two": float64(m.holders.count), "tokens_not_growing": float64(m.tokens.count),

@@ -23,8 +23,8 @@ import (
 //
 // A watcher that begins anew (from an earlier revision, or from the start) is another
 // process. Elements are told apart by their values. What is published is an Append,
-// Enqueue or Write of the element to the stream's key; a stream may also have been
-// filled by somebody whom the history doesn't know.
+// Enqueue, Write or swap of the element to the stream's key; a stream may also have
+// been filled by somebody whom the history doesn't know.
 //
 // Violations, each named as what it is:
 //
@@ -167,8 +167,8 @@ func (s *streams) judge(r *orderRun) {
 // streamRole says whether an operation publishes to a stream or watches it.
 func streamRole(op *history.Op) int32 {
 	switch {
-	case op.Kind == history.Append || op.Kind == history.Enqueue || op.Kind == history.Write:
-		if op.Outcome != history.Fail {
+	case op.Kind == history.Append || op.Kind == history.Enqueue || op.Kind == history.Write || op.Kind == history.CAS:
+		if op.Outcome != history.Fail && !op.Mismatch {
 			return 2 * int32(op.Key)
 		}
 	case (op.ReadsList() || op.Kind == history.Dequeue) && op.Outcome == history.OK:

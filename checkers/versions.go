@@ -61,7 +61,7 @@ type versionOrder struct {
 func (o *versionOrder) make(r *orderRun, known *seats, places []int32, initial history.Value, anyOrder bool) string {
 	o.ops, o.anyOrder, o.joined = r.h.Ops, anyOrder, false
 	o.table.reset(len(places)/2 + 1)
-	o.versions, o.events = o.versions[:0], slices.Grow(o.events[:0], len(places))
+	o.versions, o.events = slices.Grow(o.versions[:0], len(places)/2+2), slices.Grow(o.events[:0], len(places))
 	o.steps, o.links, o.against = o.steps[:0], o.links[:0], o.against[:0]
 	o.table.at(initial)
 	o.versions = append(o.versions, version{call: atStart, known: atStart, writer: none, knownBy: none, from: none, next: none})
@@ -143,7 +143,7 @@ func (o *versionOrder) joinSwaps() string {
 
 // makeRuns puts versions into runs.
 func (o *versionOrder) makeRuns() string {
-	o.runs = o.runs[:0]
+	o.runs = slices.Grow(o.runs[:0], len(o.versions))
 	placed := 0
 	for head := range o.versions {
 		if o.versions[head].from != none && !o.anyOrder {
@@ -268,7 +268,7 @@ func (o *versionOrder) release(run int32) {
 // prepare sorts the runs and lists what steps and links say of them.
 func (o *versionOrder) prepare(steps []step) {
 	p, n := &o.peel, len(o.runs)
-	o.byKnown, o.byCall = o.byKnown[:0], o.byCall[:0]
+	o.byKnown, o.byCall = slices.Grow(o.byKnown[:0], n), slices.Grow(o.byCall[:0], n)
 	for i := range o.runs {
 		o.byKnown = append(o.byKnown, zone{f: o.runs[i].known, root: int32(i)})
 		o.byCall = append(o.byCall, zone{f: o.runs[i].call, root: int32(i)})
