@@ -98,12 +98,19 @@ func (m *exclusion) proveStale() *Proof {
 }
 
 // grantOf finds the grant whose token an effect carried: its own process's, else
-// anybody's; none where there is none.
+// anybody's. Where nobody was told the token, any operation shows which lock it is of.
 func (m *exclusion) grantOf(effect int32, lock history.Key) int32 {
-	h, found := m.run.h, none
+	h, found, shown := m.run.h, none, none
 	for i := range h.Ops {
 		op := &h.Ops[i]
-		if op.Kind != history.Acquire || op.Key != lock || op.Outcome != history.OK || op.Result != h.Ops[effect].Expect {
+		grants := op.Kind == history.Acquire && op.Outcome == history.OK
+		if op.Key != lock || !grants && (op.Kind != history.Release || op.Outcome == history.Fail) {
+			continue
+		}
+		if shown == none {
+			shown = int32(i)
+		}
+		if !grants || op.Result != h.Ops[effect].Expect {
 			continue
 		}
 		if op.Process == h.Ops[effect].Process {
@@ -112,6 +119,9 @@ func (m *exclusion) grantOf(effect int32, lock history.Key) int32 {
 		if found == none {
 			found = int32(i)
 		}
+	}
+	if found == none {
+		return shown
 	}
 	return found
 }
