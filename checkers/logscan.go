@@ -324,15 +324,16 @@ func (r *lineReader) fill() {
 // next returns the next lines, up to 1 MiB of them, or the next part of a line that
 // is longer. They hold until it is called again.
 func (r *lineReader) next() (linePart, error) {
-	begins := !r.inside
+	begins, searched := !r.inside, 0 // nothing is searched twice, however little is read at once
 	for {
 		have := r.buffer[r.begin:r.end]
-		at := bytes.LastIndexByte(have, '\n')
-		if r.inside {
-			at = bytes.IndexByte(have, '\n')
-		}
+		at := bytes.IndexByte(have[searched:], '\n')
 		switch {
 		case at >= 0:
+			at += searched
+			if !r.inside {
+				at = bytes.LastIndexByte(have, '\n')
+			}
 			r.inside = false
 			return linePart{r.take(at + 1), begins, true}, nil
 		case errors.Is(r.err, io.EOF) && len(have) > 0:
@@ -345,6 +346,7 @@ func (r *lineReader) next() (linePart, error) {
 			r.begin += len(have) - overlap
 			return linePart{have, begins, false}, nil
 		}
+		searched = len(have)
 		r.fill()
 	}
 }

@@ -125,11 +125,11 @@ func (q Quantile) Text(unit string) string {
 	if q.AtLeast {
 		least = "at least "
 	}
-	high := fmt.Sprintf("%.3g", q.High)
+	interval := fmt.Sprintf("%.3g to %.3g %s", q.Low, q.High, unit)
 	if math.IsInf(q.High, 1) {
-		high = "no end that was seen,"
+		interval = fmt.Sprintf("from %.3g %s on", q.Low, unit)
 	}
-	return fmt.Sprintf("%s%.3g %s (%.0f %% interval %.3g to %s %s, %s)", least, q.Value, unit, 100*Confidence, q.Low, high, unit, plural(q.Samples, "sample"))
+	return fmt.Sprintf("%s%.3g %s (%.0f %% interval %s, %s)", least, q.Value, unit, 100*Confidence, interval, plural(q.Samples, "sample"))
 }
 
 // figures adds what is known. An infinite end is left out: JSON has none.

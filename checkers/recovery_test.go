@@ -71,7 +71,7 @@ func TestQuantileSaysWhatItDoesNotKnow(t *testing.T) {
 		samples = append(samples, Sample{float64(i + 1), i >= 8})
 	}
 	q := EstimateQuantile(samples, 0.5)
-	require.Equal(t, "at least 5 s (95 % interval 2 to no end that was seen, s, 10 samples)", q.Text("s"))
+	require.Equal(t, "at least 5 s (95 % interval from 2 s on, 10 samples)", q.Text("s"))
 	figures := map[string]float64{}
 	q.figures(figures, "x_p50", "_s")
 	require.Equal(t, map[string]float64{"x_p50_s": 5, "x_p50_low_s": 2}, figures)

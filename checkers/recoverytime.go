@@ -179,7 +179,7 @@ func (s *sweeper) neverAcked() string {
 		}
 	}
 	if !tried {
-		return "no operation was tried: the run proves nothing"
+		return errNoLoad.Error()
 	}
 	return strings.Join(never, "; ")
 }
