@@ -32,8 +32,6 @@ func judgeCases(t *testing.T, cases []orderCase) {
 	}
 }
 
-func values(list ...history.Value) []history.Value { return list }
-
 func TestPerKeyOrderCases(t *testing.T) {
 	sent := func(b *history.Builder) *history.Builder {
 		return b.Enqueue(1, "q", 1, 0, 10).Enqueue(1, "q", 2, 11, 20)

@@ -203,7 +203,7 @@ func addOps(h *history.History, ops ...history.Op) {
 	slices.SortStableFunc(h.Ops, func(a, b history.Op) int { return cmp.Compare(a.Call, b.Call) })
 }
 
-func queueLoad(again float64, watch bool) func() *history.History {
+func orderedQueueLoad(again float64, watch bool) func() *history.History {
 	return func() *history.History {
 		l := logLoad{operations: 100_000, keys: 4, clients: 20, unknown: 0.02, again: again, watch: watch}
 		return l.history(rand.New(rand.NewPCG(31, 32)))
@@ -253,7 +253,7 @@ func plantedOrders() []plantedOrder {
 		{"sessions: a list that shrank", Sessions{NotReadYourWrites: true, NotMonotonicWrites: true}, lists, plantShorterList, []string{"broken: monotonic reads (once); Monotonic reads:"}, "monotonic_reads"},
 		{"sessions: a list the other way round", Sessions{}, lists, plantSwappedList, []string{"Monotonic writes:", "only after it"}, "monotonic_writes"},
 		{"order: two elements of a list", PerKeyOrder{}, lists, plantSwappedList, []string{"out of order"}, "out_of_order"},
-		{"order: two dequeues of a consumer", PerKeyOrder{}, queueLoad(0, false), plantSwappedDequeues, []string{"out of order", "comes after it had been told"}, "out_of_order"},
+		{"order: two dequeues of a consumer", PerKeyOrder{}, orderedQueueLoad(0, false), plantSwappedDequeues, []string{"out of order", "comes after it had been told"}, "out_of_order"},
 	}
 	cases = append(cases, plantedLocks(locks, lease)...)
 	cases = append(cases, plantedEffects()...)
@@ -478,7 +478,7 @@ func plantedEffects() []plantedOrder {
 		return nth(t, h, 50_000, func(o *history.Op) bool { return o.Kind == history.Dequeue && ok(o) && o.Result != history.Nil })
 	}
 	once := func() *history.History { // nothing is excused: unknown dequeues failed
-		h := queueLoad(0.05, false)()
+		h := orderedQueueLoad(0.05, false)()
 		lost := map[history.Value]bool{}
 		for i := range h.Ops {
 			if o := &h.Ops[i]; o.Kind == history.Enqueue {
@@ -612,10 +612,10 @@ func plantedStreams() []plantedOrder {
 	}
 	producers := StreamOrder{ProducerOrder: true}
 	return []plantedOrder{
-		{"streams: another order", StreamOrder{}, queueLoad(0, true), swap, []string{"different orders", "One stream has one order"}, "orders_differ"},
-		{"streams: a gap", StreamOrder{}, queueLoad(0, true), gap, []string{"a gap in", "was never told"}, "gaps"},
-		{"streams: a gap, with producers", producers, queueLoad(0, true), gap, []string{"a gap in", "was never told"}, "gaps"},
-		{"streams: a step back", StreamOrder{}, queueLoad(0, true), back, []string{"a step back", "was told it again"}, "steps_back"},
+		{"streams: another order", StreamOrder{}, orderedQueueLoad(0, true), swap, []string{"different orders", "One stream has one order"}, "orders_differ"},
+		{"streams: a gap", StreamOrder{}, orderedQueueLoad(0, true), gap, []string{"a gap in", "was never told"}, "gaps"},
+		{"streams: a gap, with producers", producers, orderedQueueLoad(0, true), gap, []string{"a gap in", "was never told"}, "gaps"},
+		{"streams: a step back", StreamOrder{}, orderedQueueLoad(0, true), back, []string{"a step back", "was told it again"}, "steps_back"},
 		{"streams: a gap in revisions", StreamOrder{Revisions: true}, revisions, gap, []string{"a gap in", "was told revisions"}, "gaps"},
 		{"streams: a revision that fell", StreamOrder{Revisions: true}, revisions, swap, []string{"a step back", "the lower one"}, "steps_back"},
 	}

@@ -145,12 +145,13 @@ type sessionState struct {
 }
 
 func (s *sessions) judge(r *orderRun) {
-	plain := *r.h
-	plain.Header.Model = "" // any model's initial value
-	initial, err := registerInitial(&plain)
+	initial, err := initialValue(r.h)
 	if err != nil {
 		r.stopped = err
 		return
+	}
+	if r.h.Header.InitialUnknown {
+		initial = history.None
 	}
 	s.initial = initial
 	lists, known := split(r.h, 2*len(r.h.Keys), sessionRole)

@@ -100,7 +100,11 @@ func (e UsageError) Unwrap() error { return e.Err }
 func init() {
 	named.Register(workloads.Registers{}, workloads.Appends{},
 		checkers.Linearizable{}, checkers.LoadFloor{}, checkers.RecoversWithin{}, checkers.FaultsBit{},
-		checkers.NothingLost{}, checkers.SetFull{}, checkers.Staleness{}, checkers.StaysUp{}, checkers.Complete{})
+		checkers.NothingLost{}, checkers.SetFull{}, checkers.Staleness{}, checkers.StaysUp{}, checkers.Complete{},
+		checkers.Set{}, checkers.TotalQueue{}, checkers.UniqueIDs{}, checkers.CounterBounds{}, checkers.Bank{},
+		checkers.LongFork{}, checkers.CausalReverse{}, checkers.Sessions{}, checkers.PerKeyOrder{},
+		checkers.MutualExclusion{}, checkers.ExactlyOnce{}, checkers.StreamOrder{}, checkers.Convergence{},
+		checkers.RecoveryTime{}, checkers.RecoveryPoint{}, checkers.Availability{}, checkers.LogPattern{})
 }
 
 func (s Scenario) withDefaults() Scenario {
