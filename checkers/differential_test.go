@@ -27,6 +27,9 @@ func differentialCount(t *testing.T) int {
 	if os.Getenv("SEATRIAL_SOAK") == "1" {
 		return 200_000
 	}
+	if testing.Short() { // as under the race detector
+		return 2_000
+	}
 	return 20_000
 }
 

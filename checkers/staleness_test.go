@@ -58,7 +58,7 @@ func TestStalenessOfWhatIsNotJudged(t *testing.T) {
 		{"the initial value, overwritten", history.NewBuilder(header).Write(0, "a", 1, 0, 10).Read(1, "a", history.Nil, 2e9, 2e9+1), Violation, "overwritten 2.000 s"},
 		{"the initial value, written again", history.NewBuilder(header).Write(0, "a", 1, 0, 10).Write(0, "a", history.Nil, 20, 30).Read(1, "a", history.Nil, 2e9, 2e9+1), Inconclusive, "no read was told"},
 		{"another initial value", history.NewBuilder(history.Header{Model: "register", Initial: 7}).Write(0, "a", 1, 0, 10).Read(1, "a", history.Nil, 2e9, 2e9+1), Inconclusive, "no read was told"},
-		{"a model that does not say", history.NewBuilder(history.Header{Model: "kv"}).Write(0, "a", 1, 0, 10).Read(1, "a", history.Nil, 2e9, 2e9+1), Inconclusive, "no read was told"},
+		{"nobody knows the initial value", history.NewBuilder(history.Header{Model: "register", InitialUnknown: true}).Write(0, "a", 1, 0, 10).Read(1, "a", history.Nil, 2e9, 2e9+1), Inconclusive, "no read was told"},
 		{"an unknown write of the value", history.NewBuilder(header).Op(0, history.Write, "a", 1, history.None, history.None, history.Info, 0, 0).
 			Write(1, "a", 2, 20, 30).Read(2, "a", 1, 2e9, 2e9+1), Inconclusive, "no read was told"},
 		{"stored twice", history.NewBuilder(header).Write(0, "a", 1, 0, 10).Write(0, "a", 2, 20, 30).Write(3, "a", 1, 25, 40).Read(2, "a", 1, 2e9, 2e9+1), Inconclusive, "no read was told"},
