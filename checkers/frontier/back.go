@@ -75,6 +75,7 @@ func (e *engine[S]) goBack(dead, distance int) {
 			best = c
 		}
 	}
+	e.fromStart = best == &e.saved[savedKinds-1]
 	for e.pos > best.pos {
 		e.pos--
 		e.undo(e.events[e.pos])

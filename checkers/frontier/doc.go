@@ -32,11 +32,16 @@
 // written once): see [Problem.Holds]. Such a state is not left while an answered
 // operation is still to come that can be taken in no other.
 //
+// Before an operation that returns, only such are taken as it depends on, directly or
+// through others under way: [Problem.Commute] says which do not. An order in which
+// another comes before can be changed so that it comes after.
+//
 // # Unknown outcomes
 //
 // At first, changes of unknown outcome are taken only where otherwise no
-// configuration would survive, and then as few as possible: an order that is found
-// so is an order. Where none is found, the search goes back, further each time, and
+// configuration would survive, and then as few as possible, and of configurations that
+// differ only in which of them were taken one is kept: an order that is found so is an
+// order. Where none is found, the search goes back, further each time, and
 // tries all of them from there; a violation is one only after that was done from
 // the beginning.
 package frontier

@@ -40,10 +40,17 @@ type engine[S comparable] struct {
 	stamps      []int32  // by class: the last configuration in which it was tried
 	stamp       int32
 	many        []S
+	// What the returning operation depends on in a configuration: by place in
+	// underway, in observers, and in open.
+	relevant, seen, seenOpen []bool
+	list                     []int32
 
 	wide     int  // up to which event all changes of unknown outcome are tried
+	full     int  // up to which event all configurations are kept
 	narrowed bool // somewhere they were not
 	saved    [savedKinds]checkpoint
+	// fromStart says that the last time the search went back to the beginning.
+	fromStart bool
 	handled  int // returns
 	keep     int // up to how many states are not collected
 
@@ -133,6 +140,11 @@ func (e *engine[S]) judge() Answer[S] {
 			dead, back = e.pos, firstBack
 		} else {
 			back *= 8
+		}
+		// From the beginning twice: first with one of the configurations that
+		// differ in their usage only, then with all.
+		if e.saved[savedKinds-1].pos >= dead-back && e.wide >= dead && e.fromStart {
+			e.full = dead
 		}
 		e.goBack(dead, back)
 	}
@@ -236,6 +248,8 @@ func (e *engine[S]) returned(n int32) {
 	}
 	e.work.reset(e.stride)
 	e.after.reset(e.stride)
+	e.work.dropped, e.after.dropped = false, false
+	e.work.single, e.after.single = e.pos > e.full, e.pos > e.full
 	for at := 0; at < len(e.rows); at += e.stride {
 		row := e.rows[at : at+e.stride]
 		if row[word]&bit == 0 {
@@ -249,6 +263,7 @@ func (e *engine[S]) returned(n int32) {
 	if e.reason != "" {
 		return
 	}
+	e.narrowed = e.narrowed || e.work.dropped || e.after.dropped
 	if e.after.live == 0 {
 		e.remember(n)
 	}

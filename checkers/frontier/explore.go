@@ -7,11 +7,12 @@ package frontier
 // that may be put off, the first round with a survivor is the last.
 func (e *engine[S]) explore(n int32) {
 	done := 0
+	unknown := e.pos <= e.wide // changes of unknown outcome count
 	for {
 		from := done
 		for ; done < e.work.count(); done++ {
 			if !e.work.dead[done] {
-				e.extend(done, n)
+				e.extend(done, n, unknown)
 			}
 			if e.reason != "" {
 				return
@@ -23,6 +24,10 @@ func (e *engine[S]) explore(n int32) {
 		if e.after.live > 0 && e.pos > e.wide {
 			e.narrowed = true
 			return
+		}
+		if !unknown {
+			unknown, from, done = true, 0, 0
+			continue // what depends on them may be worth taking too
 		}
 		for ; from < done; from++ {
 			if !e.work.dead[from] {
@@ -39,11 +44,14 @@ func (e *engine[S]) explore(n int32) {
 }
 
 // extend takes, in one configuration, each answered operation that is under way.
-func (e *engine[S]) extend(at int, returning int32) {
+func (e *engine[S]) extend(at int, returning int32, unknown bool) {
 	row := e.work.row(at)
 	leaving := e.mayLeave(row)
 	if leaving == nobody {
 		return
+	}
+	if e.p.Commute != nil {
+		e.findRelevant(row, returning, unknown)
 	}
 	e.stamp++
 	if op := &e.p.Ops[returning]; !op.Observer && (leaving == anybody || leaving == returning) {
@@ -52,7 +60,7 @@ func (e *engine[S]) extend(at int, returning int32) {
 		}
 		e.take(at, returning, returning)
 	}
-	for _, n := range e.underway {
+	for i, n := range e.underway {
 		row = e.work.row(at)
 		slot := e.slots[n]
 		if row[1+slot/64]>>(slot%64)&1 == 1 {
@@ -64,18 +72,62 @@ func (e *engine[S]) extend(at int, returning int32) {
 			}
 			e.stamps[class] = e.stamp
 		}
-		if leaving == anybody || leaving == n {
+		if (leaving == anybody || leaving == n) && (e.p.Commute == nil || e.relevant[i]) {
 			e.take(at, n, returning)
 		}
 	}
 }
 
+// findRelevant finds which changes under way the returning operation depends on,
+// directly or through others, in a configuration.
+func (e *engine[S]) findRelevant(row []uint64, returning int32, unknown bool) {
+	e.relevant = append(e.relevant[:0], make([]bool, len(e.underway))...)
+	e.seen = append(e.seen[:0], make([]bool, len(e.observers))...)
+	e.seenOpen = append(e.seenOpen[:0], make([]bool, len(e.open))...)
+	list := append(e.list[:0], returning)
+	untaken := func(n int32) bool {
+		slot := e.slots[n]
+		return row[1+slot/64]>>(slot%64)&1 == 0
+	}
+	for i := 0; i < len(list); i++ {
+		for j, n := range e.underway {
+			if !e.relevant[j] && untaken(n) && !e.p.Commute(n, list[i]) {
+				e.relevant[j] = true
+				list = append(list, n)
+			}
+		}
+		for j, n := range e.observers {
+			if !e.seen[j] && untaken(n) && !e.p.Commute(n, list[i]) {
+				e.seen[j] = true
+				list = append(list, n)
+			}
+		}
+		if !unknown {
+			continue
+		}
+		for j, class := range e.open {
+			if n := e.sample[class]; !e.seenOpen[j] && !e.p.Commute(n, list[i]) {
+				e.seenOpen[j] = true
+				list = append(list, n)
+			}
+		}
+	}
+	e.list = list
+}
+
 // extendUnknown takes, in one configuration, one change of unknown outcome of each class.
 func (e *engine[S]) extendUnknown(at int, returning int32) {
-	if e.mayLeave(e.work.row(at)) != anybody {
+	row := e.work.row(at)
+	if e.mayLeave(row) != anybody {
 		return
 	}
-	for _, class := range e.open {
+	if e.p.Commute != nil {
+		e.findRelevant(row, returning, true)
+	}
+	for i, class := range e.open {
+		if e.p.Commute != nil && !e.seenOpen[i] {
+			continue
+		}
 		if e.usages.count(uint32(e.work.row(at)[0]>>32), class) < uint32(e.called[class]) {
 			e.take(at, e.sample[class], returning)
 		}
@@ -178,6 +230,9 @@ func (e *engine[S]) arrive(at int, n, returning int32, next S, usage uint32) {
 // that needs it, while before that another change returns, or an observer that is not
 // legal in it. done says that the operation that returns now was taken.
 func (e *engine[S]) hopeless(row []uint64, done bool) bool {
+	if e.p.Lost != nil && e.losesAny(row) {
+		return true
+	}
 	hold := e.states.holds[uint32(row[0])]
 	if hold == None || e.pending[hold] == 0 {
 		return false
@@ -215,4 +270,15 @@ func (e *engine[S]) sees(state uint32, n int32) bool {
 		return ok
 	}
 	return len(e.p.Branch(e.states.all[state], n, nil)) > 0
+}
+
+// losesAny reports whether an observer under way was not taken and never can be.
+func (e *engine[S]) losesAny(row []uint64) bool {
+	state := e.states.all[uint32(row[0])]
+	for _, n := range e.observers {
+		if slot := e.slots[n]; row[1+slot/64]>>(slot%64)&1 == 0 && e.p.Lost(state, n) {
+			return true
+		}
+	}
+	return false
 }

@@ -57,6 +57,12 @@ type Problem[S comparable] struct {
 	// that has a number. nil: there are none.
 	Holds    func(state S) int32
 	Holdings int
+	// Commute says of two operations that one after the other, in whatever state, they
+	// are legal in both orders or in neither, and lead to the same state. nil: of no two.
+	Commute func(a, b int32) bool
+	// Lost says that an observer is not legal in a state, nor in any that can follow. nil:
+	// of none.
+	Lost func(state S, op int32) bool
 	// Bytes is what a state occupies beyond its own size, and Held what Step
 	// keeps in tables of its own. nil is nothing.
 	Bytes func(state S) int64
@@ -126,7 +132,7 @@ type Station[S comparable] struct {
 // at most so many. It is false where a limit was reached.
 func (p *Problem[S]) Trail(ctx context.Context, limits Limits, at int32, most int) ([]Station[S], bool) {
 	e := newEngine(ctx, p, limits)
-	e.wide = len(e.events)
+	e.wide, e.full = len(e.events), len(e.events)
 	var trail []Station[S]
 	first := e.returnsBefore(at) - most + 1
 	for e.pos < len(e.events) {

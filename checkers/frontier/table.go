@@ -11,6 +11,9 @@ type table struct {
 	heads  []int32 // by hash: the first of these rows; one more than its number, 0 is free
 	keys   int     // heads that are taken
 	live   int     // rows that are not dominated
+	// single keeps one row of those that differ in their usage only, and dropped says
+	// that one was left out for that.
+	single, dropped bool
 }
 
 func rowOf(state, usage uint32) uint64 { return uint64(state) | uint64(usage)<<32 }
@@ -52,15 +55,20 @@ func sameKey(a, b, changes []uint64) bool {
 	return true
 }
 
-// dominates reports whether all that can follow b can follow a, which is of the
-// same state and took the same changes.
-func dominates(a, b []uint64, u *usages) bool {
+// contains reports whether a took all operations that return and that b took.
+func contains(a, b []uint64) bool {
 	for i := 1; i < len(a); i++ {
 		if b[i]&^a[i] != 0 {
 			return false
 		}
 	}
-	return u.within(uint32(a[0]>>32), uint32(b[0]>>32))
+	return true
+}
+
+// dominates reports whether all that can follow b can follow a, which is of the
+// same state and took the same changes.
+func dominates(a, b []uint64, u *usages) bool {
+	return contains(a, b) && u.within(uint32(a[0]>>32), uint32(b[0]>>32))
 }
 
 // put adds a row unless one is there that dominates it. changes are the bits of
@@ -90,7 +98,14 @@ func (t *table) put(row, changes []uint64, u *usages) bool {
 // rows that are there, so that who goes through the rows comes to it.
 func (t *table) putInto(first int32, row []uint64, u *usages) bool {
 	for n := first; n >= 0; n = t.links[n] - 1 {
-		if !t.dead[n] && dominates(t.row(int(n)), row, u) {
+		if t.dead[n] {
+			continue
+		}
+		if dominates(t.row(int(n)), row, u) {
+			return false
+		}
+		if t.single && contains(t.row(int(n)), row) {
+			t.dropped = true
 			return false
 		}
 	}

@@ -22,6 +22,7 @@ func Counter() Spec[Sum] {
 
 func freshCounter(o *Object) Spec[Sum] {
 	s := Counter()
+	unknown := o.Anything // then the first read makes it known: it is no observer
 	s.Initial = func(o *Object) []Sum {
 		switch {
 		case o.Anything:
@@ -32,8 +33,7 @@ func freshCounter(o *Object) Spec[Sum] {
 		return []Sum{{o.First, false}}
 	}
 	s.Step = stepCounter
-	// The first read of what nobody knew makes it known: it is no observer.
-	unknown := o.Anything
+	s.Commute = func(a, b Op) bool { return a.Kind == b.Kind && (a.Kind == history.Add || !unknown) }
 	s.Observes = func(op Op) bool { return op.Kind == history.Read && !unknown || op.Value == 0 }
 	s.Describe = func(o *Object, sum Sum) string {
 		if sum.Since {
@@ -74,6 +74,12 @@ func reduceCounter(s *Spec[Sum], o *Object) *Object {
 	}
 	if up && down {
 		return o
+	}
+	s.Lost = func(sum Sum, op Op) bool {
+		if op.Kind != history.Read || !op.Known() || op.Result == history.None {
+			return false
+		}
+		return up && sum.Value > op.Result || !up && sum.Value < op.Result
 	}
 	s.Once = &Once[Sum]{
 		Count: len(sums.values),

@@ -122,6 +122,12 @@ func (s Spec[S]) compile(o *Object, reduce bool) *compiled[S] {
 	if branch := c.spec.Branch; branch != nil {
 		p.Branch = func(state S, op int32, to []S) []S { return branch(state, Op{&c.ops[op], h}, to) }
 	}
+	if commute := c.spec.Commute; commute != nil {
+		p.Commute = func(a, b int32) bool { return commute(Op{&c.ops[a], h}, Op{&c.ops[b], h}) }
+	}
+	if lost := c.spec.Lost; lost != nil {
+		p.Lost = func(state S, op int32) bool { return lost(state, Op{&c.ops[op], h}) }
+	}
 	p.Bytes, p.Held = c.spec.Bytes, c.spec.Held
 	if once := c.spec.Once; once != nil {
 		p.Holds, p.Holdings = once.Holds, once.Count

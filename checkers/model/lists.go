@@ -28,8 +28,8 @@ type chains struct {
 }
 
 type chainNode struct {
-	before int32
-	value  history.Value
+	before, length int32
+	value          history.Value
 }
 
 func freshList(*Object) Spec[int32] {
@@ -37,6 +37,7 @@ func freshList(*Object) Spec[int32] {
 	c := &chains{nodes: make([]chainNode, 1), next: map[chainNode]int32{}, lists: map[[2]uint32]int32{}, reads: map[int32]int32{}}
 	s.Initial = func(*Object) []int32 { return []int32{0} }
 	s.Step = c.step
+	s.Lost = c.lost
 	s.Held = func() int64 {
 		return int64(cap(c.nodes))*16 + int64(len(c.next))*40 + int64(len(c.lists)+len(c.reads))*24
 	}
@@ -78,8 +79,17 @@ func (c *chains) step(state int32, op Op) (int32, bool) {
 	return state, !op.Known() || c.list(op) == state
 }
 
+// lost: a list only grows at its end.
+func (c *chains) lost(state int32, op Op) bool {
+	n := c.list(op)
+	for n > 0 && c.nodes[n].length > c.nodes[state].length {
+		n = c.nodes[n].before
+	}
+	return n != state
+}
+
 func (c *chains) add(list int32, v history.Value) int32 {
-	node := chainNode{list, v}
+	node := chainNode{list, c.nodes[list].length + 1, v}
 	n, made := c.next[node]
 	if !made {
 		n = int32(len(c.nodes))

@@ -76,6 +76,7 @@ func freshQueue(o *Object) Spec[int32] {
 	b := newBag(o)
 	s.Initial = func(*Object) []int32 { return []int32{0} }
 	s.Branch = b.branchQueue
+	s.Commute = commuteQueue
 	s.Held = b.held
 	s.Describe = b.describe
 	return s
@@ -105,6 +106,25 @@ func (b *bag) branchQueue(state int32, op Op, to []int32) []int32 {
 		})
 	}
 	return to
+}
+
+// commuteQueue: elements have nothing to do with each other, except for who finds
+// none at all, and for dequeues of which nobody knows what they took.
+func commuteQueue(a, b Op) bool {
+	element := func(op Op) history.Value {
+		switch {
+		case op.Kind == history.Enqueue:
+			return op.Value
+		case op.Known() && op.Result != history.Nil:
+			return op.Result
+		}
+		return history.None
+	}
+	one, other := element(a), element(b)
+	if one == history.None || other == history.None {
+		return observesQueue(a) && observesQueue(b)
+	}
+	return one != other || a.Kind == history.Enqueue && b.Kind == history.Enqueue
 }
 
 // reduceQueue also leaves out dequeues of unknown outcome where nobody found the

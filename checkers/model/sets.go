@@ -50,6 +50,7 @@ func freshSet(o *Object) Spec[int32] {
 	b := newBag(o)
 	s.Initial = func(*Object) []int32 { return []int32{0} }
 	s.Step = b.stepSet
+	s.Commute = func(a, b Op) bool { return a.Kind == b.Kind }
 	s.Held = b.held
 	s.Describe = b.describe
 	return s

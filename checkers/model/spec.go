@@ -88,6 +88,12 @@ type Spec[S comparable] struct {
 	Apart func(o *Object) []*Object
 	// Once names the states that never come back once they are left.
 	Once *Once[S]
+	// Commute promises of two operations that one after the other, in whatever
+	// state, they are legal in both orders or in neither, and lead to the same state.
+	Commute func(a, b Op) bool
+	// Lost promises that an operation that observes is not legal in a state, nor in
+	// any that can follow.
+	Lost func(state S, op Op) bool
 
 	register bool // it is that of registers, which have a judge of their own
 }
