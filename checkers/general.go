@@ -2,8 +2,8 @@ package checkers
 
 import (
 	"fmt"
+	"slices"
 
-	"github.com/seatrial/seatrial/checkers/frontier"
 	"github.com/seatrial/seatrial/checkers/model"
 	"github.com/seatrial/seatrial/harness/history"
 )
@@ -12,30 +12,19 @@ import (
 // that decides the object, and by frontier search otherwise.
 func (j *judgement) general(m model.Model, initial history.Value) {
 	foreign := j.foreignKey(m)
-	objects := model.Objects(j.h, m, initial)
 	if reason := j.provesNothing(m); reason != "" {
 		j.say(Inconclusive, "%s", reason)
 		return
 	}
-	j.result.Figures["keys"] = float64(len(objects))
-	rest, fast := objects[:0:0], 0
-	for _, o := range objects {
-		switch verdict, proof := decideFast(m, o); verdict {
-		case frontier.Illegal:
-			j.used("fast", fast+1)
-			j.result.Figures["keys_violating"] = 1
-			j.result.Proof = proof
-			j.say(Violation, "%s is not linearizable: %s", j.objectName(m, o), proof.Story[len(proof.Story)-1])
+	deadline := j.began.Add(j.budget.Time)
+	decided := make([]bool, len(j.h.Keys))
+	if fast := fastJudgeOf(j.ctx, m, deadline); fast != nil && foreign == history.Key(none) {
+		if decided = j.askFast(fast, deadline); j.result.Summary != "" {
 			return
-		case frontier.Legal:
-			fast++
-		default:
-			rest = append(rest, o)
 		}
 	}
-	if fast > 0 {
-		j.used("fast", fast)
-	}
+	rest := j.undecided(m, initial, decided)
+	j.result.Figures["keys"] = float64(countTrue(decided) + len(rest))
 	if violating := j.searchAll(m, rest); violating != nil {
 		j.explain(m, violating.object)
 		return
@@ -50,11 +39,12 @@ func (j *judgement) general(m model.Model, initial history.Value) {
 	}
 }
 
-// decideFast is where judges that decide one model in near-linear time are asked,
-// each under its conditions: one that does not decide the object says Undecided. The
-// proof of a violation goes with Illegal.
-func decideFast(_ model.Model, _ *model.Object) (frontier.Verdict, *Proof) {
-	return frontier.Undecided, nil
+// undecided are the objects that no fast judge has decided.
+func (j *judgement) undecided(m model.Model, initial history.Value, decided []bool) []*model.Object {
+	if !slices.ContainsFunc(j.h.Ops, func(op history.Op) bool { return !decided[op.Key] }) {
+		return nil
+	}
+	return slices.DeleteFunc(model.Objects(j.h, m, initial), func(o *model.Object) bool { return decided[o.Key] })
 }
 
 // foreignKey is the first key with an operation that the model does not know.
@@ -96,4 +86,14 @@ func (j *judgement) provesNothing(m model.Model) string {
 		return fmt.Sprintf("none of the %d operations was told anything about a %s: the history proves nothing", len(j.h.Ops), m.ModelName())
 	}
 	return ""
+}
+
+func countTrue(list []bool) int {
+	n := 0
+	for _, yes := range list {
+		if yes {
+			n++
+		}
+	}
+	return n
 }

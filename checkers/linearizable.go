@@ -108,7 +108,7 @@ func (j *judgement) choose() (m model.Model, register bool, err error) {
 				name, joinAnd(model.Names()))
 		}
 	}
-	return m, model.IsRegister(m), nil
+	return m, m.Builtin() == model.BuiltinRegister, nil
 }
 
 func (j *judgement) registers(initial history.Value) {
@@ -273,7 +273,7 @@ func (j *judgement) searchAll(m model.Model, objects []*model.Object) *searched 
 			reasons += "; …"
 		}
 		advice := ""
-		if model.IsRegister(m) {
+		if m.Builtin() == model.BuiltinRegister {
 			advice = ": unique written values, and compare-and-sets that say what they saw, would make it decidable in linear time"
 		}
 		j.say(Inconclusive, "%s of %d undecided (%s)%s", plural(len(open), "key"), int(j.result.Figures["keys"]), reasons, advice)

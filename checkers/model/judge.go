@@ -13,6 +13,9 @@ import (
 type Model interface {
 	// ModelName is the model's name.
 	ModelName() string
+	// Builtin says which of this package's models it is, for those with a judge of
+	// their own.
+	Builtin() Builtin
 	// IsWhole reports whether all keys are one object.
 	IsWhole() bool
 	// Fits reports whether the model knows an operation's kind.

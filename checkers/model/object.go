@@ -110,10 +110,11 @@ func (o *Object) add(m Model, i int32) {
 	o.Ops, o.Index = append(o.Ops, *op), append(o.Index, i)
 }
 
-// addDrain adds a drain as what it is, a dequeue for each element it took and one
-// that found the queue empty: others may come between them. One of unknown outcome
-// may have taken any number: it becomes as many dequeues of unknown outcome as
-// there are elements that nobody was given.
+// addDrain adds a drain as what it is, a dequeue for each element that it took:
+// others may come between them. That it ended because it found the queue empty is
+// not taken for granted, nor is the order of its dequeues. One of unknown outcome may
+// have taken any number: it becomes as many dequeues of unknown outcome as there are
+// elements that nobody was given.
 func (o *Object) addDrain(i int32) {
 	op := o.H.Ops[i]
 	one := op
@@ -123,8 +124,6 @@ func (o *Object) addDrain(i int32) {
 			one.Result = v
 			o.Ops, o.Index = append(o.Ops, one), append(o.Index, i)
 		}
-		one.Result = history.Nil
-		o.Ops, o.Index = append(o.Ops, one), append(o.Index, i)
 		return
 	}
 	left := 0

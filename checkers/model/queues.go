@@ -24,6 +24,7 @@ func FIFOQueue() Spec[string] {
 		Bytes:     func(state string) int64 { return int64(len(state)) },
 		Describe:  describeFIFO,
 		Reduce:    reduceElements[string],
+		builtin:   BuiltinFIFO,
 	}
 }
 
@@ -68,6 +69,7 @@ func Queue() Spec[int32] {
 		Reduce:    reduceQueue,
 		Apart:     partQueue,
 		Fresh:     freshQueue,
+		builtin:   BuiltinBag,
 	}
 }
 

@@ -21,7 +21,7 @@ func CASRegister() Spec[history.Value] {
 		Step:     stepRegister,
 		Observes: observesRegister,
 		Reduce:   reduceRegister,
-		register: true,
+		builtin:  BuiltinRegister,
 	}
 }
 

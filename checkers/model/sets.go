@@ -16,6 +16,7 @@ func Set() Spec[int32] {
 		Observes:  func(op Op) bool { return op.Kind == history.ReadList },
 		Reduce:    reduceElements[int32],
 		Fresh:     freshSet,
+		builtin:   BuiltinSet,
 	}
 }
 

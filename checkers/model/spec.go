@@ -95,14 +95,25 @@ type Spec[S comparable] struct {
 	// any that can follow.
 	Lost func(state S, op Op) bool
 
-	register bool // it is that of registers, which have a judge of their own
+	builtin Builtin // which of this package's it is, where that has a judge of its own
 }
 
-// IsRegister reports whether a model is [Register] or [CASRegister].
-func IsRegister(m Model) bool {
-	s, ok := m.(Spec[history.Value])
-	return ok && s.register
-}
+// Builtin names those of this package's models that have a faster judge than the
+// search. It can't be set from outside: a model of one's own is none of them,
+// whatever its name.
+type Builtin string
+
+// The models with a judge of their own.
+const (
+	BuiltinRegister Builtin = "register" // [Register] and [CASRegister]
+	BuiltinFIFO     Builtin = "fifo"     // [FIFOQueue]
+	BuiltinBag      Builtin = "bag"      // [Queue]
+	BuiltinSet      Builtin = "set"      // [Set]
+)
+
+// Builtin returns which of this package's models it is, "" for all that have no judge
+// of their own.
+func (s Spec[S]) Builtin() Builtin { return s.builtin }
 
 // Once numbers states that never come back once an operation leaves them, from 0
 // to Count-1, and the operations that are legal in one of them only: -1 is any
