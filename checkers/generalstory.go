@@ -53,6 +53,9 @@ func tellGeneral(h *history.History, m model.Model, o *model.Object, told model.
 	if more := len(told.Places) - len(places); more > 0 {
 		proof.Story = append(proof.Story, fmt.Sprintf("… and %d more: there was no time to find a smaller proof.", more))
 	}
+	if told.Open > 0 {
+		proof.Story = append(proof.Story, fmt.Sprintf("Besides, %s had no answer yet: it makes no difference whether and when they took effect.", plural(told.Open, "operation")))
+	}
 	proof.Story = append(proof.Story, t.forgotten(o, told)...)
 	if told.Values != nil {
 		proof.Story = append(proof.Story, "Of lists, only these elements matter: "+t.values(told.Values)+".")

@@ -40,6 +40,7 @@ type engine[S comparable] struct {
 	stamps      []int32  // by class: the last configuration in which it was tried
 	stamp       int32
 	many        []S
+	following   []int32 // by operation: it, if it is an observer, or the next that is
 	// What the returning operation depends on in a configuration: by place in
 	// underway, in observers, and in open.
 	relevant, seen, seenOpen []bool
@@ -51,8 +52,8 @@ type engine[S comparable] struct {
 	saved    [savedKinds]checkpoint
 	// fromStart says that the last time the search went back to the beginning.
 	fromStart bool
-	handled  int // returns
-	keep     int // up to how many states are not collected
+	handled   int // returns
+	keep      int // up to how many states are not collected
 
 	answer Answer[S]
 	reason string
@@ -63,6 +64,13 @@ type engine[S comparable] struct {
 func newEngine[S comparable](ctx context.Context, p *Problem[S], limits Limits) *engine[S] {
 	e := &engine[S]{p: p, ctx: ctx, limits: limits, keep: leastKept}
 	e.events = makeEvents(p.Ops)
+	for len(e.events) > p.Begun {
+		last := e.events[len(e.events)-1]
+		if last < 0 && !p.Ops[^last].Always {
+			break
+		}
+		e.events = e.events[:len(e.events)-1] // nothing that follows can be refuted
+	}
 	e.slots, e.words = makeSlots(p.Ops, e.events)
 	e.stride = 1 + e.words
 	e.changes, e.row = make([]uint64, e.words), make([]uint64, e.stride)
@@ -73,10 +81,19 @@ func newEngine[S comparable](ctx context.Context, p *Problem[S], limits Limits) 
 	if p.Holds != nil {
 		e.countHoldings()
 	}
+	if p.Lost != nil {
+		e.following = make([]int32, len(p.Ops)+1)
+		e.following[len(p.Ops)] = None
+		for i := len(p.Ops) - 1; i >= 0; i-- {
+			if e.following[i] = e.following[i+1]; p.Ops[i].Observer {
+				e.following[i] = int32(i)
+			}
+		}
+	}
 	e.states.holdI, e.states.bytes = p.Holds, p.Bytes
 	e.states.reset()
 	e.usages.reset()
-	e.fixed = int64(cap(e.events)+cap(e.slots)+3*p.Classes+p.Holdings)*4 + int64(cap(e.lastCall)+cap(e.soonest))*8 + int64(len(p.Ops))*32
+	e.fixed = int64(cap(e.events)+cap(e.slots)+3*p.Classes+p.Holdings)*4 + int64(cap(e.lastCall)+cap(e.soonest))*8 + int64(cap(e.following))*4 + int64(len(p.Ops))*32
 	e.begin()
 	return e
 }

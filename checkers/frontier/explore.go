@@ -272,7 +272,8 @@ func (e *engine[S]) sees(state uint32, n int32) bool {
 	return len(e.p.Branch(e.states.all[state], n, nil)) > 0
 }
 
-// losesAny reports whether an observer under way was not taken and never can be.
+// losesAny reports whether an observer that must be taken never can be: one under
+// way that was not taken, or the next that is called.
 func (e *engine[S]) losesAny(row []uint64) bool {
 	state := e.states.all[uint32(row[0])]
 	for _, n := range e.observers {
@@ -280,5 +281,6 @@ func (e *engine[S]) losesAny(row []uint64) bool {
 			return true
 		}
 	}
-	return false
+	next := e.following[e.calls]
+	return next != None && e.p.Lost(state, next)
 }

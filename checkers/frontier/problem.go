@@ -23,6 +23,8 @@ type Op struct {
 	// Needs is the number of the only holding in which the operation can be taken,
 	// or [None]; see [Problem.Holds].
 	Needs int32
+	// Always says that the operation is legal in every state.
+	Always bool
 	// Observer says that the operation leaves every state in which it is legal as
 	// it is.
 	Observer bool

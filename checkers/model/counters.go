@@ -14,9 +14,10 @@ type Sum struct {
 // first, and 0 where that is null.
 func Counter() Spec[Sum] {
 	return Spec[Sum]{
-		Name:  "linearizable-counter",
-		Kinds: []history.Kind{history.Add, history.Read},
-		Fresh: freshCounter,
+		Name:   "linearizable-counter",
+		Kinds:  []history.Kind{history.Add, history.Read},
+		Always: putsAlways,
+		Fresh:  freshCounter,
 	}
 }
 

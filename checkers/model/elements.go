@@ -36,6 +36,15 @@ func reduceElements[S comparable](_ *Spec[S], o *Object) *Object {
 
 func putsIn(op *history.Op) bool { return op.Kind == history.Append || op.Kind == history.Enqueue }
 
+// putsAlways says that an operation puts something in, which is legal in every state.
+func putsAlways(op Op) bool {
+	switch op.Kind {
+	case history.Write, history.Append, history.Enqueue, history.Add:
+		return true
+	}
+	return false
+}
+
 type elementFact struct {
 	sources, known int32 // operations that put it in, and those that certainly did
 	takers         int32 // who certainly took it out

@@ -16,8 +16,8 @@ type Explanation struct {
 	// Forgotten says of each that the proof holds though nobody knew whether it
 	// happened, or what it was told.
 	Forgotten []bool
-	// Left are values that the lists of the operations have besides those that matter: 0 where
-	// nothing was left out of lists.
+	// Values are those that matter, where others were left out of the lists that
+	// operations were told.
 	Values []history.Value
 	// Refuted is the place of the operation at whose return no order was left.
 	Refuted int
@@ -25,6 +25,9 @@ type Explanation struct {
 	// Start the states that they can have left, whatever their order.
 	Before int
 	Start  []string
+	// Open is how many more operations were under way: whether and when they took
+	// effect makes no difference.
+	Open int
 	// Found are the states in which the refuted operation was tried: it was told
 	// what it can be told in none of them.
 	Found []string

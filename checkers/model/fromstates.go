@@ -47,7 +47,24 @@ func (x *explainer[S]) readable(c *compiled[S], station *frontier.Station[S], la
 	for _, config := range station.Configs {
 		states[config.State] = true
 	}
-	return len(states) <= startStates && len(station.Configs) <= startLimit && len(c.suffix(station, last)) <= handful
+	return len(states) <= startStates && len(station.Configs) <= startLimit && c.shown(station, last) <= handful
+}
+
+// shown counts the operations that a person has to follow from a station on.
+func (c *compiled[S]) shown(station *frontier.Station[S], last int32) int {
+	n := 0
+	for _, op := range c.suffix(station, last) {
+		if !c.hidden(station, op) {
+			n++
+		}
+	}
+	return n
+}
+
+// hidden says that an operation is of unknown outcome and was called before: there may
+// be many, and they are only counted.
+func (c *compiled[S]) hidden(station *frontier.Station[S], op int32) bool {
+	return int(op) < station.Calls && c.problem.Ops[op].Return == frontier.Never && c.object.Ops[c.places[op]].Outcome != history.OK
 }
 
 // suffix lists the operations that matter from a station up to the last return: those
@@ -95,20 +112,36 @@ func (x *explainer[S]) begin(c *compiled[S], station *frontier.Station[S], last 
 	for begun < len(list) && int(list[begun]) < station.Calls {
 		begun++
 	}
-	if len(o.Ops) <= BruteForceLimit {
+	if len(o.Ops) <= 18 { // trying every order takes no time then; the search has decided the rest
 		if legal, err := c.spec.forceFrom(o, start); err != nil || legal {
 			return Explanation{}, false
 		}
 		o, start = x.fewFrom(c, o, start)
 	}
-	told := Explanation{Refuted: x.object.placeOf(c.object.Index[c.places[last]]), Before: station.Calls - begun}
-	x.place(&told, o)
+	was := map[int32]bool{}
+	for _, n := range list {
+		if c.hidden(station, n) {
+			was[c.object.Index[c.places[n]]] = true
+		}
+	}
+	shown := o.filter(func(i int) bool { return !was[o.Index[i]] || x.returned(o.Index[i]) })
+	if len(shown.Ops) > handful/2 {
+		shown = o.filter(func(i int) bool { return o.Ops[i].Outcome == history.OK })
+	}
+	told := Explanation{Open: len(o.Ops) - len(shown.Ops), Refuted: x.object.placeOf(c.object.Index[c.places[last]]), Before: station.Calls - begun}
+	x.place(&told, shown)
 	var states []S
 	for _, config := range start {
 		states = append(states, config.State)
 	}
 	told.Start = x.states(&c.spec, c.object, states)
 	return told, true
+}
+
+// returned reports whether an operation of the history was answered: then the cut
+// made it unknown, and it is shown.
+func (x *explainer[S]) returned(index int32) bool {
+	return x.object.Ops[x.object.placeOf(index)].Outcome == history.OK
 }
 
 // fewFrom leaves out observers and forgets what it can, from given configurations.

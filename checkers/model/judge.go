@@ -150,6 +150,7 @@ func (c *compiled[S]) add(i int) {
 	}
 	seen := Op{&op, c.object.H}
 	f.Observer = c.spec.observes(seen)
+	f.Always = c.spec.Always != nil && c.spec.Always(seen)
 	if f.Observer && f.Return == frontier.Never {
 		return
 	}

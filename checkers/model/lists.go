@@ -13,6 +13,7 @@ func AppendList() Spec[int32] {
 		Name:      "append-list",
 		Kinds:     []history.Kind{history.Append, history.ReadList},
 		Separable: true,
+		Always:    putsAlways,
 		Observes:  func(op Op) bool { return op.Kind == history.ReadList },
 		Fresh:     freshList,
 	}

@@ -20,6 +20,7 @@ func CASRegister() Spec[history.Value] {
 		Initial:  (*Object).Initial,
 		Step:     stepRegister,
 		Observes: observesRegister,
+		Always:   putsAlways,
 		Reduce:   reduceRegister,
 		builtin:  BuiltinRegister,
 	}

@@ -13,6 +13,7 @@ func Set() Spec[int32] {
 		Name:      "linearizable-set",
 		Kinds:     []history.Kind{history.Append, history.ReadList},
 		Separable: true,
+		Always:    putsAlways,
 		Observes:  func(op Op) bool { return op.Kind == history.ReadList },
 		Reduce:    reduceElements[int32],
 		Fresh:     freshSet,

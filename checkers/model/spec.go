@@ -65,6 +65,9 @@ type Spec[S comparable] struct {
 	// Observes says that an operation leaves every state in which it is legal as it
 	// is. Such a one may always be left out of a proof.
 	Observes func(op Op) bool
+	// Always promises that an operation is legal in every state, as a write is: when
+	// only such are left, nothing can go wrong any more.
+	Always func(op Op) bool
 	// Separable promises that values live apart from each other: leave one out of a
 	// legal history (the operations that were given it or were told it, and its
 	// places in lists) and what is left is legal. So it is for queues and sets,

@@ -22,9 +22,10 @@ type Text struct {
 // may be told either.
 func KV() Spec[Text] {
 	return Spec[Text]{
-		Name:  "kv",
-		Kinds: []history.Kind{history.Read, history.Write, history.Append},
-		Fresh: freshKV,
+		Name:   "kv",
+		Kinds:  []history.Kind{history.Read, history.Write, history.Append},
+		Always: putsAlways,
+		Fresh:  freshKV,
 	}
 }
 
