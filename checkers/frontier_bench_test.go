@@ -24,6 +24,35 @@ func vagueLoad(l load, seed uint64) *history.History {
 	return h
 }
 
+// recentLoad makes refusals expect a value that was read or written shortly before, as
+// a client does that reads and then swaps.
+func recentLoad(l load, seed uint64) *history.History {
+	h := vagueLoad(l, seed)
+	draw := rand.New(rand.NewPCG(seed, 8))
+	for i := range h.Ops {
+		if op := &h.Ops[i]; op.Mismatch {
+			// A value that was gone when the operation was called: it is refused rightly.
+			for j := i - 20 - draw.IntN(40); j >= 0; j-- {
+				if w := &h.Ops[j]; w.Kind == history.Write && w.Outcome == history.OK && w.Return < op.Call && overwritten(h, j, i) {
+					op.Expect = w.Value
+					break
+				}
+			}
+		}
+	}
+	return h
+}
+
+// overwritten reports whether a write was certainly overwritten before an operation's call.
+func overwritten(h *history.History, write, before int) bool {
+	for i := write + 1; i < before; i++ {
+		if w := &h.Ops[i]; w.Kind == history.Write && w.Outcome == history.OK && w.Call > h.Ops[write].Return && w.Return < h.Ops[before].Call {
+			return true
+		}
+	}
+	return false
+}
+
 // ownCell is a model as a user would write it, with no more than what is needed.
 var ownCell = model.Spec[history.Value]{
 	Name:    "own",
@@ -69,7 +98,7 @@ func BenchmarkFrontier(b *testing.B) {
 		{"own model 100k 1 percent", load{operations: 100_000, keys: 1, clients: 10, unknown: 0.01, swaps: 0.2}, ownCell},
 		{"own model with observers 100k 1 percent", load{operations: 100_000, keys: 1, clients: 10, unknown: 0.01, swaps: 0.2}, ownCellObserving},
 	} {
-		h := vagueLoad(c.l, 7)
+		h := recentLoad(c.l, 7)
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			var answer model.Answer
@@ -85,6 +114,22 @@ func BenchmarkFrontier(b *testing.B) {
 			b.ReportMetric(float64(answer.Bytes)/1e6, "MB-held")
 			b.ReportMetric(float64(answer.Widest), "widest")
 			b.ReportMetric(float64(answer.Steps)/float64(len(h.Ops)), "steps/op")
+		})
+	}
+}
+
+// The whole checker on refusals that say nothing.
+func BenchmarkLinearizableVague(b *testing.B) {
+	for _, clients := range []int{20, 50} {
+		h := recentLoad(load{operations: 1_000_000, keys: 1, clients: clients, unknown: 0.05, swaps: 0.3}, 7)
+		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
+			began := cpuSeconds()
+			var result Result
+			for b.Loop() {
+				result = Linearizable{}.Check(context.Background(), Evidence{History: h}, Budget{})
+			}
+			b.ReportMetric((cpuSeconds()-began)/float64(b.N), "cpu-s/op")
+			b.Log(result.Verdict, result.Method, result.Summary)
 		})
 	}
 }

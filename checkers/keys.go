@@ -83,6 +83,10 @@ func splitByKey(h *history.History, initial history.Value, counts []keyTally) []
 // legal: then nothing is proven.
 func (k *keyOps) judge(z *zones) zoneAnswer {
 	answer := k.decide(z)
+	if answer.flaw == noFlaw && !answer.exact && !z.repeated {
+		// Nothing is wrong but for refusals that do not say what they saw.
+		answer.exact = model.RefusalsFollow(k.whole())
+	}
 	if !k.anyhow || answer.flaw == noFlaw || answer.flaw == flawContradicted {
 		return answer
 	}
@@ -95,7 +99,7 @@ func (k *keyOps) judge(z *zones) zoneAnswer {
 		return answer
 	}
 	k.initial, k.anyhow = b.value, false
-	return k.decide(z)
+	return k.judge(z)
 }
 
 // tried reports whether somebody had tried to store a value before an instant, and

@@ -20,7 +20,8 @@ import (
 // Each key is judged by itself (unless the model is of all keys together), and the
 // worst answer is the verdict. A key that is a register is decided by zones, exactly
 // and in O(n log n), where no value is stored twice (nor is one the initial value)
-// and every refused compare-and-set says what it saw. Whether that holds is looked
+// and every refused compare-and-set says what it saw, or expected a value that was
+// certainly not there. Whether that holds is looked
 // up in the data, not believed. Everything else is decided by frontier search
 // (package frontier), which may need more time or memory than the budget has; then
 // the key is undecided and the verdict inconclusive, unless another key shows a

@@ -40,6 +40,7 @@ type engine[S comparable] struct {
 	stamps      []int32  // by class: the last configuration in which it was tried
 	stamp       int32
 	many        []S
+	lastDoubt   int     // the last operation that can be refuted
 	following   []int32 // by operation: it, if it is an observer, or the next that is
 	// What the returning operation depends on in a configuration: by place in
 	// underway, in observers, and in open.
@@ -70,6 +71,11 @@ func newEngine[S comparable](ctx context.Context, p *Problem[S], limits Limits) 
 			break
 		}
 		e.events = e.events[:len(e.events)-1] // nothing that follows can be refuted
+	}
+	for i := range p.Ops {
+		if op := &p.Ops[i]; !op.Always && op.Return != Never {
+			e.lastDoubt = i
+		}
 	}
 	e.slots, e.words = makeSlots(p.Ops, e.events)
 	e.stride = 1 + e.words
@@ -145,6 +151,9 @@ func (e *engine[S]) judge() Answer[S] {
 	e.look()
 	dead, back := -1, 0
 	for e.reason == "" && e.pos < len(e.events) {
+		if e.calls > e.lastDoubt && e.settled() {
+			break
+		}
 		e.next()
 		if e.reason != "" || len(e.rows) > 0 {
 			continue
@@ -172,6 +181,27 @@ func (e *engine[S]) judge() Answer[S] {
 		e.answer.Verdict = Legal
 	}
 	return e.answer
+}
+
+// settled reports whether, in some configuration, all operations were taken that can
+// be refuted: then nothing can go wrong any more.
+func (e *engine[S]) settled() bool {
+	taken := func(row []uint64, list []int32) bool {
+		for _, n := range list {
+			if slot := e.slots[n]; !e.p.Ops[n].Always && row[1+slot/64]>>(slot%64)&1 == 0 {
+				return false
+			}
+		}
+		return true
+	}
+	for at := 0; at < len(e.rows); at += e.stride {
+		row := e.rows[at : at+e.stride]
+		e.settle(row, e.fresh)
+		if taken(row, e.observers) && taken(row, e.underway) {
+			return true
+		}
+	}
+	return false
 }
 
 // next handles one event.

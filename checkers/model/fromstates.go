@@ -116,7 +116,7 @@ func (x *explainer[S]) begin(c *compiled[S], station *frontier.Station[S], last 
 		if legal, err := c.spec.forceFrom(o, start); err != nil || legal {
 			return Explanation{}, false
 		}
-		o, start = x.fewFrom(c, o, start)
+		o, start = x.fewFrom(c, o, start, c.object.Index[c.places[last]])
 	}
 	was := map[int32]bool{}
 	for _, n := range list {
@@ -144,10 +144,11 @@ func (x *explainer[S]) returned(index int32) bool {
 	return x.object.Ops[x.object.placeOf(index)].Outcome == history.OK
 }
 
-// fewFrom leaves out observers and forgets what it can, from given configurations.
-func (x *explainer[S]) fewFrom(c *compiled[S], o *Object, start []frontier.Config[S]) (*Object, []frontier.Config[S]) {
+// fewFrom leaves out observers and forgets what it can, from given configurations. The
+// operation that is refuted stays.
+func (x *explainer[S]) fewFrom(c *compiled[S], o *Object, start []frontier.Config[S], refuted int32) (*Object, []frontier.Config[S]) {
 	for i := 0; i < len(o.Ops); {
-		if c.spec.observes(o.Op(i)) && len(o.Ops) > 1 {
+		if c.spec.observes(o.Op(i)) && o.Index[i] != refuted {
 			less, fewer := leaveOut(o, start, i)
 			if legal, err := c.spec.forceFrom(less, fewer); err == nil && !legal {
 				o, start = less, fewer
@@ -157,7 +158,7 @@ func (x *explainer[S]) fewFrom(c *compiled[S], o *Object, start []frontier.Confi
 		i++
 	}
 	for i := range o.Ops {
-		if o.Ops[i].Outcome != history.OK || c.spec.observes(o.Op(i)) {
+		if o.Ops[i].Outcome != history.OK || c.spec.observes(o.Op(i)) || o.Index[i] == refuted {
 			continue
 		}
 		ops := slices.Clone(o.Ops)

@@ -52,12 +52,12 @@ var planted = []plant{
 		one := late(h, answered(history.Dequeue))
 		two := late(h, func(op *history.Op) bool { return answered(history.Dequeue)(op) && op.Call > one.Return+2_000_000 })
 		one.Result, two.Result = two.Result, one.Result
-	}, 20_000, 4, 0},
+	}, 200, 3, 0},
 	{"an element twice", Queue(), func() (world, history.Value) { return &queueWorld{anywhere: true}, history.Nil }, func(h *history.History) {
 		one := late(h, answered(history.Dequeue))
 		two := late(h, func(op *history.Op) bool { return answered(history.Dequeue)(op) && op.Call > one.Return+2_000_000 })
 		two.Result = one.Result
-	}, 100_000, 8, 0.02},
+	}, 20_000, 3, 0},
 	{"a lock granted twice", Mutex(), func() (world, history.Value) { return &lockWorld{}, history.Nil }, func(h *history.History) {
 		// It is granted to somebody else while the holder's is under way.
 		one := late(h, func(op *history.Op) bool { return op.Kind == history.Acquire })
@@ -76,14 +76,14 @@ var planted = []plant{
 	}, 100_000, 20, 0.02},
 	{"a token that does not grow", FencedMutex(), func() (world, history.Value) { return &lockWorld{fenced: true}, history.Nil }, func(h *history.History) {
 		late(h, answered(history.Acquire)).Result -= 3
-	}, 100_000, 20, 0.02},
+	}, 100_000, 20, 0},
 	{"a text without an append", KV(), func() (world, history.Value) { return &kvWorld{}, history.Nil }, func(h *history.History) {
 		one := late(h, answered(history.Read))
 		two := late(h, func(op *history.Op) bool {
 			return answered(history.Read)(op) && op.Call > one.Return+1_000_000 && op.Result != one.Result
 		})
 		two.Result = one.Result
-	}, 100_000, 4, 0.02},
+	}, 100_000, 3, 0},
 	{"a transaction that saw half of another", MultiRegister(), func() (world, history.Value) { return &multiWorld{values: map[history.Key]history.Value{}}, 0 }, func(h *history.History) {
 		for i := len(h.Ops) / 2; i < len(h.Ops); i++ {
 			if op := &h.Ops[i]; op.Outcome == history.OK {
@@ -95,7 +95,7 @@ var planted = []plant{
 				}
 			}
 		}
-	}, 100_000, 5, 0.02},
+	}, 100_000, 5, 0},
 	{"an element that is lost", Set(), func() (world, history.Value) { return &setWorld{most: 1}, history.Nil }, func(h *history.History) {
 		op := late(h, answered(history.ReadList))
 		list := slices.Clone(h.List(op))

@@ -253,7 +253,7 @@ func (k *kvWorld) ask(w *workload, op *history.Op) {
 	default:
 		op.Kind, op.Value = history.Append, history.Value(w.draw.IntN(4))
 		if w.long {
-			op.Value = w.fresh()
+			op.Value = w.intern(fmt.Sprintf("<%d>", w.fresh()))
 		}
 	}
 	if op.Kind == history.Append && len(k.text) > 30 {

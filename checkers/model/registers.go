@@ -1,6 +1,10 @@
 package model
 
-import "github.com/seatrial/seatrial/harness/history"
+import (
+	"sort"
+
+	"github.com/seatrial/seatrial/harness/history"
+)
 
 // Register is a cell that is read and written. It is [CASRegister] by another name:
 // one that nobody swaps on is the same cell.
@@ -71,23 +75,16 @@ type cellValue struct {
 //   - Values that nobody asked for (no answer saw one, no compare-and-set expects one)
 //     are as good as each other: they become one value. Where no refusal is left
 //     that does not say what it saw, who stored one and was not answered is left out.
+//   - A refusal that does not say what it saw is left out where the key can't have held
+//     what it expected: nobody had begun to store it, or it was overwritten by then.
 //   - What can't be evidence is left out: reads that were not answered.
 //
 // A value with one source never comes back once it is overwritten: see [Once].
 func reduceRegister(s *Spec[history.Value], o *Object) *Object {
-	c := &cells{o: o, keep: make([]bool, len(o.Ops)), values: newNumbers(len(o.Ops) / 2)}
-	c.o = o.with(append([]history.Op(nil), o.Ops...), o.Index)
-	vague := false
-	for i := range c.o.Ops {
-		op := &c.o.Ops[i]
-		c.keep[i] = true
-		if op.Outcome != history.OK && observesRegister(Op{op, o.H}) || op.Kind == history.Read && op.Result == history.None {
-			c.keep[i] = false
-		}
-		vague = vague || op.Mismatch && op.Result == history.None
+	c, vague := newCells(o)
+	if vague {
+		vague = c.dropTrivial()
 	}
-	c.collect(s.Initial(o))
-	c.settle()
 	if !vague {
 		for c.dropUnasked() {
 		}
@@ -98,6 +95,33 @@ func reduceRegister(s *Spec[history.Value], o *Object) *Object {
 		c.facts[i].pinned = c.facts[i].sources == 1
 	}
 	return c.o.filter(func(i int) bool { return c.keep[i] })
+}
+
+// newCells collects what is known of the values, and says whether there are
+// refusals that do not say what they saw.
+func newCells(o *Object) (c *cells, vague bool) {
+	c = &cells{keep: make([]bool, len(o.Ops)), values: newNumbers(len(o.Ops) / 2)}
+	c.o = o.with(append([]history.Op(nil), o.Ops...), o.Index)
+	for i := range c.o.Ops {
+		op := &c.o.Ops[i]
+		c.keep[i] = true
+		if op.Outcome != history.OK && observesRegister(Op{op, o.H}) || op.Kind == history.Read && op.Result == history.None {
+			c.keep[i] = false
+		}
+		vague = vague || op.Mismatch && op.Result == history.None
+	}
+	c.collect(o.Initial())
+	c.settle()
+	return c, vague
+}
+
+// RefusalsFollow reports whether all refusals of a register that do not say what they
+// saw can't but be right: when each was called, nobody had begun to store what it
+// expected, or that was certainly overwritten, and it was stored once only. Then
+// the register is linearizable if and only if it is without them.
+func RefusalsFollow(o *Object) bool {
+	c, vague := newCells(o)
+	return !vague || !c.dropTrivial()
 }
 
 func (c *cells) fact(v history.Value) *cellValue {
@@ -183,6 +207,51 @@ func (c *cells) settle() {
 			}
 		}
 	}
+}
+
+// dropTrivial leaves out refusals that do not say what they saw and can't but be right, and
+// reports whether there are others.
+func (c *cells) dropTrivial() (left bool) {
+	ops := c.o.Ops
+	soonest := make([]int64, len(ops)+1) // the earliest return of stores from here on
+	soonest[len(ops)] = history.Open
+	for i := len(ops) - 1; i >= 0; i-- {
+		soonest[i] = soonest[i+1]
+		if c.keep[i] && ops[i].Outcome == history.OK && stores(&ops[i]) {
+			soonest[i] = min(soonest[i], ops[i].Return)
+		}
+	}
+	for i := range ops {
+		if op := &ops[i]; !c.keep[i] || !op.Mismatch || op.Result != history.None {
+			continue
+		} else if c.trivial(op, soonest) {
+			c.keep[i] = false
+			c.count(op, -1)
+		} else {
+			left = true
+		}
+	}
+	return left
+}
+
+// trivial reports whether the cell can't have held what a compare-and-set expected.
+func (c *cells) trivial(op *history.Op, soonest []int64) bool {
+	f := c.fact(op.Expect)
+	if f.sources != 1 {
+		return f.sources == 0
+	}
+	after := 0 // the first operation that was called after the value was there
+	if !f.startsIt {
+		source := &c.o.Ops[f.source]
+		if source.Call > op.Return {
+			return true
+		}
+		if source.Outcome != history.OK {
+			return false
+		}
+		after = sort.Search(len(c.o.Ops), func(i int) bool { return c.o.Ops[i].Call > source.Return })
+	}
+	return soonest[after] < op.Call
 }
 
 // dropUnasked leaves out unknown operations whose value nobody asks for, and reports
