@@ -90,11 +90,29 @@ func (k *keyOps) judge(z *zones) zoneAnswer {
 	if !k.anyhow || answer.flaw == noFlaw || answer.flaw == flawContradicted {
 		return answer
 	}
-	if answer.flaw != flawGarbage {
+	if answer.flaw != flawGarbage || !k.told(z.blocks[answer.a].value) {
 		return zoneAnswer{}
 	}
 	k.initial, k.anyhow = z.blocks[answer.a].value, false
 	return k.judge(z)
+}
+
+// told reports whether an answer says that the key held a value. That a swap of
+// unknown outcome expected it does not: what the swap was to store, and somebody saw,
+// may have been there at first.
+func (k *keyOps) told(v history.Value) bool {
+	for place := range k.index {
+		switch op := k.op(int32(place)); {
+		case op.Outcome != history.OK:
+		case op.Kind == history.Read || op.Mismatch:
+			if op.Result == v {
+				return true
+			}
+		case op.Kind == history.CAS && op.Expect == v:
+			return true
+		}
+	}
+	return false
 }
 
 // decide asks the zones, with the initial value that is noted.
