@@ -90,7 +90,7 @@ func (k *keyOps) judge(z *zones) zoneAnswer {
 	if !k.anyhow || answer.flaw == noFlaw || answer.flaw == flawContradicted {
 		return answer
 	}
-	if answer.flaw != flawGarbage {
+	if answer.flaw != flawGarbage || !k.told(z.blocks[answer.a].value) {
 		return zoneAnswer{}
 	}
 	b := &z.blocks[answer.a]
@@ -118,6 +118,24 @@ func (k *keyOps) tried(v history.Value, before int64) bool {
 			return false
 		}
 		if op.Outcome == history.Fail && op.Value == v && (op.Kind == history.Write || op.Kind == history.CAS) {
+			return true
+		}
+	}
+	return false
+}
+
+// told reports whether an answer says that the key held a value. That a swap of
+// unknown outcome expected it does not: what the swap was to store, and somebody saw,
+// may have been there at first.
+func (k *keyOps) told(v history.Value) bool {
+	for place := range k.index {
+		switch op := k.op(int32(place)); {
+		case op.Outcome != history.OK:
+		case op.Kind == history.Read || op.Mismatch:
+			if op.Result == v {
+				return true
+			}
+		case op.Kind == history.CAS && op.Expect == v:
 			return true
 		}
 	}

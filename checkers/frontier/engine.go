@@ -21,7 +21,6 @@ type engine[S comparable] struct {
 	usages  usages
 	rows    []uint64 // the frontier
 	stride  int
-	spare   []uint64
 	changes []uint64 // bits of those under way that are no observers
 
 	underway  []int32 // changes that return, by their returns

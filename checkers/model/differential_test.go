@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/anishathalye/porcupine"
 	"github.com/stretchr/testify/require"
@@ -77,6 +78,56 @@ func TestSearchAgreesWithBruteForceAndPorcupine(t *testing.T) {
 			require.Zero(t, undecided)
 			require.Greater(t, legals, count/10)
 			require.Greater(t, illegals, count/20)
+		})
+	}
+}
+
+// Longer histories, in which the search puts changes of unknown outcome off and has to
+// go back: against porcupine, with and without what makes the search faster.
+func TestSearchAgreesOnLongerHistories(t *testing.T) {
+	plain := CASRegister()
+	plain.Reduce, plain.Always = nil, nil // so that unknown ones stay
+	fifo := FIFOQueue()
+	fifo.Reduce, fifo.Always = nil, nil
+	cases := []struct {
+		name  string
+		model Model
+		world func() (world, history.Value)
+	}{
+		{"register", CASRegister(), func() (world, history.Value) { return &registerWorld{value: 0, repeat: true, vague: true}, 0 }},
+		{"register without reductions", plain, func() (world, history.Value) { return &registerWorld{value: 0, repeat: true, vague: true}, 0 }},
+		{"queue without reductions", fifo, func() (world, history.Value) { return &queueWorld{repeat: true}, history.Nil }},
+		{"counter", Counter(), func() (world, history.Value) { return &counterWorld{}, history.Nil }},
+		{"mutex", Mutex(), func() (world, history.Value) { return &lockWorld{}, history.Nil }},
+	}
+	count := max(20, differentialCount(t)/100)
+	for number, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			draw := rand.New(rand.NewPCG(uint64(number), 5))
+			verdicts, skipped := map[frontier.Verdict]int{}, 0
+			for n := range count {
+				w, first := c.world()
+				work := newWorkload(draw, w, 2+draw.IntN(3))
+				work.unknown = 0.08
+				work.simulate(50 + draw.IntN(100))
+				for range draw.IntN(4) {
+					work.mutate()
+				}
+				o := Objects(work.h, c.model, first)[0]
+				model, ops := c.model.Porcupine(o)
+				want := porcupine.CheckOperationsTimeout(model, ops, time.Second)
+				answer := c.model.Judge(context.Background(), o, frontier.Limits{Deadline: time.Now().Add(time.Second), Bytes: 1 << 30})
+				if want == porcupine.Unknown || answer.Verdict == frontier.Undecided {
+					skipped++
+					continue
+				}
+				verdicts[answer.Verdict]++
+				require.Equal(t, want == porcupine.Ok, answer.Verdict == frontier.Legal, "history %d:\n%s", n, listing(o))
+			}
+			t.Logf("%v, %d not decided by both", verdicts, skipped)
+			require.NotZero(t, verdicts[frontier.Legal])
+			require.NotZero(t, verdicts[frontier.Illegal])
 		})
 	}
 }

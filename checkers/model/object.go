@@ -162,23 +162,6 @@ func (o *Object) filter(keep func(i int) bool) *Object {
 	return o.with(ops, index)
 }
 
-// sorted puts operations in the order of their calls again.
-func (o *Object) sorted() *Object {
-	if slices.IsSortedFunc(o.Ops, byCall) {
-		return o
-	}
-	order := make([]int, len(o.Ops))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return byCall(o.Ops[a], o.Ops[b]) })
-	ops, index := make([]history.Op, len(order)), make([]int32, len(order))
-	for to, from := range order {
-		ops[to], index[to] = o.Ops[from], o.Index[from]
-	}
-	return o.with(ops, index)
-}
-
 func byCall(a, b history.Op) int { return cmp.Compare(a.Call, b.Call) }
 
 func plainState(o *Object, state any) string {

@@ -51,11 +51,10 @@ func observesRegister(op Op) bool {
 
 // cells reduces the operations on one register.
 type cells struct {
-	o       *Object
-	keep    []bool
-	values  *numbers
-	facts   []cellValue
-	settled []int32 // values whose source turned out to have happened
+	o      *Object
+	keep   []bool
+	values *numbers
+	facts  []cellValue
 }
 
 // cellValue is what is known of one value.
