@@ -84,8 +84,7 @@ func splitByKey(h *history.History, initial history.Value, counts []keyTally) []
 func (k *keyOps) judge(z *zones) zoneAnswer {
 	answer := k.decide(z)
 	if answer.flaw == noFlaw && !answer.exact && !z.repeated {
-		// Nothing is wrong but for refusals that do not say what they saw.
-		answer.exact = model.RefusalsFollow(k.whole())
+		answer.exact = k.refusalsFit(z)
 	}
 	if !k.anyhow || answer.flaw == noFlaw || answer.flaw == flawContradicted {
 		return answer
@@ -148,6 +147,14 @@ func (k *keyOps) decide(z *zones) zoneAnswer {
 		return z.decide(k.h.Ops, nil, k.initial, k.values) // the only key: read memory in order
 	}
 	return z.decide(k.h.Ops, k.index, k.initial, k.values)
+}
+
+// refusalsFit asks the zones, which have just decided the key.
+func (k *keyOps) refusalsFit(z *zones) bool {
+	if len(k.index) == len(k.h.Ops) {
+		return z.refusalsFit(k.h.Ops, nil)
+	}
+	return z.refusalsFit(k.h.Ops, k.index)
 }
 
 // searchable returns the operations that a search has to place.

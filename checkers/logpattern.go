@@ -46,7 +46,7 @@ func DefaultLogPatterns() []string {
 		`(?i)\bsegmentation (fault|violation)`, "Assertion [`'].*' failed", `(?i)\bassertion (failed|failure)\b`, `\bfailed Assert\(`, `java\.lang\.AssertionError`,
 		`(?i)(crashed by|got|terminated by) signal:? (4|6|7|8|11)\b`,
 		// Redis: its crash report and serverPanic.
-		`REDIS BUG REPORT START`, `!!! Software Failure\. Press left mouse button to continue`,
+		`BUG REPORT START`, `!!! Software Failure\. Press left mouse button to continue`,
 		// PostgreSQL and InnoDB.
 		`\bPANIC:  `, `\bTRAP: `,
 		// Data: what etcd, bbolt and raft, Redis, and others say when a check failed.

@@ -116,9 +116,13 @@ func TestPlantedViolationsAreFoundAndExplained(t *testing.T) {
 			w, first := c.world()
 			work := newWorkload(rand.New(rand.NewPCG(uint64(number), 9)), w, c.clients)
 			work.unknown, work.failed, work.long = c.unknown, 0.01, true
-			work.simulate(c.size)
+			size := c.size
+			if testing.Short() {
+				size = min(size, 4_000)
+			}
+			work.simulate(size)
 			limits := func() frontier.Limits {
-				return frontier.Limits{Deadline: time.Now().Add(15 * time.Second), Bytes: 1 << 30}
+				return frontier.Limits{Deadline: time.Now().Add(2 * time.Minute), Bytes: 1 << 30}
 			}
 			o := Objects(work.h, c.model, first)[0]
 			began := time.Now()

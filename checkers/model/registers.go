@@ -114,15 +114,6 @@ func newCells(o *Object) (c *cells, vague bool) {
 	return c, vague
 }
 
-// RefusalsFollow reports whether all refusals of a register that do not say what they
-// saw can't but be right: when each was called, nobody had begun to store what it
-// expected, or that was certainly overwritten, and it was stored once only. Then
-// the register is linearizable if and only if it is without them.
-func RefusalsFollow(o *Object) bool {
-	c, vague := newCells(o)
-	return !vague || !c.dropTrivial()
-}
-
 func (c *cells) fact(v history.Value) *cellValue {
 	n := c.values.at(v)
 	for int(n) >= len(c.facts) {
