@@ -2,7 +2,6 @@ package harness
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -130,28 +129,9 @@ func (s *slot) open(ctx context.Context) bool {
 func (s *slot) do(ctx context.Context, op workloads.Operation) history.Outcome {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.scenario.OperationTimeout)
 	defer cancel()
-	s.record.Invoke(s.process, op.Kind, op.Key, op.Value, op.Expect)
+	workloads.Invoke(s.record, s.process, op)
 	answer, err := s.client.Do(ctx, op)
-	outcome := history.OK
-	var garbage workloads.Garbage
-	switch {
-	case errors.As(err, &garbage):
-		// It was answered, and no judge may miss with what.
-		text := s.record.Intern(garbage.Text)
-		answer = workloads.Answer{Result: text, Mismatch: op.Kind == history.CAS, List: append(answer.List, text)}
-	case workloads.IsNotDone(err):
-		outcome = history.Fail
-	case err != nil:
-		outcome = history.Info
-	}
-	if outcome != history.OK {
-		answer = workloads.Answer{Result: history.None}
-	}
-	if op.Kind.ReadsList() && outcome == history.OK {
-		s.record.CompleteList(s.process, op.Kind, answer.List)
-	} else {
-		s.record.Complete(s.process, op.Kind, outcome, answer.Result, answer.Mismatch)
-	}
+	outcome := workloads.Complete(s.record, s.process, op, answer, err)
 	if outcome == history.Info {
 		s.close() // its successor is a new process
 	}
@@ -187,7 +167,7 @@ func (c *clients) FinalReads(ctx context.Context) (missed []string) {
 				}
 				if !reader.finalRead(ctx, read, members) {
 					mu.Lock()
-					missed = append(missed, read.Operation.Key)
+					missed = append(missed, read.Operation.On())
 					mu.Unlock()
 				}
 			}
