@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -68,6 +69,9 @@ func (a *app) printPlan(plan harness.Plan, c choice) error {
 	}
 	if err := table.Flush(); err != nil {
 		return failed(err)
+	}
+	if lines := s.Script.Text(); len(lines) > 0 {
+		a.printf("\nSCRIPT\n%s\n", strings.Join(lines, "\n"))
 	}
 	a.printf("\nRun it: %s\n", c.again(s, plan.Seed)[0])
 	return nil

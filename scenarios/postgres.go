@@ -1,0 +1,120 @@
+package scenarios
+
+import (
+	"time"
+
+	"github.com/seatrial/seatrial/docker/postgres"
+	"github.com/seatrial/seatrial/harness"
+	"github.com/seatrial/seatrial/harness/fault"
+	"github.com/seatrial/seatrial/harness/link"
+	"github.com/seatrial/seatrial/harness/named"
+	"github.com/seatrial/seatrial/harness/script"
+	"github.com/seatrial/seatrial/workloads"
+)
+
+func init() { named.Register(postgres.Cluster{}) }
+
+// postgresFault is what happens to one server: it is killed, it stands still, and
+// its clients are cut off from it.
+var postgresFault = fault.Mix{
+	Faults: []fault.Fault{
+		fault.Kill{Target: fault.Node("n1")},
+		fault.Pause{Target: fault.Node("n1")},
+		fault.BlackHole{Target: fault.Clients(string(link.Clients))},
+	},
+	QuietMin: 2 * time.Second, QuietMax: 4 * time.Second,
+}
+
+// postgresTransactions is transactions on one server that is killed, paused and cut off.
+func postgresTransactions(name, about string, system postgres.Cluster, workload workloads.Workload) harness.Scenario {
+	return harness.Scenario{
+		Name: "postgres/" + name, About: about, Tags: []string{"isolation"},
+		System: system, Workload: workload,
+		Rate: 1000, Duration: 30 * time.Second, OperationTimeout: 2 * time.Second, Faults: postgresFault,
+	}
+}
+
+// Transactions at PostgreSQL's levels, through kills, pauses and cuts.
+var (
+	PostgresUnique = postgresTransactions("append/unique",
+		"PostgreSQL keeps every acknowledged insert, once",
+		postgres.Cluster{}, workloads.Appends{})
+	PostgresAppend = postgresTransactions("append/serializable",
+		"list-append at SERIALIZABLE",
+		postgres.Cluster{Level: postgres.Serializable}, workloads.Transactions{})
+	PostgresRegister = postgresTransactions("register/serializable",
+		"rw-register at SERIALIZABLE",
+		postgres.Cluster{Level: postgres.Serializable}, workloads.Transactions{Model: workloads.ModelRWRegister})
+	PostgresBank = postgresTransactions("bank/repeatable-read",
+		"money is neither made nor lost at REPEATABLE READ, and who reads all accounts finds so",
+		postgres.Cluster{Level: postgres.RepeatableRead}, workloads.Bank{})
+)
+
+// postgresLevel is transactions at a level that does not hold serializability.
+func postgresLevel(name, about string, system postgres.Cluster, workload workloads.Workload) harness.Scenario {
+	s := postgresTransactions(name, about, system, workload)
+	s.Faults = nil
+	return s
+}
+
+// What the weaker levels let happen.
+var (
+	PostgresLostUpdate = postgresLevel("register/read-committed",
+		"shows lost updates of registers at READ COMMITTED",
+		postgres.Cluster{}, workloads.Transactions{Model: workloads.ModelRWRegister})
+	PostgresLostAppend = postgresLevel("append/in-two-read-committed",
+		"shows lost appends at READ COMMITTED, where an append reads the list and writes it back",
+		postgres.Cluster{AppendInTwo: true}, workloads.Transactions{})
+	PostgresGSingle = postgresLevel("append/read-committed",
+		"shows that one transaction sees half of another at READ COMMITTED (G-single)",
+		postgres.Cluster{}, workloads.Transactions{})
+	PostgresSkew = postgresLevel("skew/repeatable-read",
+		"shows write skew (G2-item) at REPEATABLE READ",
+		postgres.Cluster{Level: postgres.RepeatableRead}, workloads.WriteSkew{})
+	PostgresNoSkew = postgresLevel("skew/serializable",
+		"there is no write skew at SERIALIZABLE while transactions are short",
+		postgres.Cluster{Level: postgres.Serializable}, workloads.WriteSkew{})
+)
+
+// postgresHeldOpen holds T4 open while that many serializable transactions commit
+// after T1, which wrote what T4 had read, and read what T4 then writes. PostgreSQL 15
+// forgets T1 when more than ten times as many transactions have committed as there
+// may be backends: 1220 at its defaults.
+func postgresHeldOpen(name, about string, fillers int) harness.Scenario {
+	return harness.Scenario{
+		Name: "postgres/skew/" + name, About: about, Tags: []string{"isolation"},
+		System:   postgres.Cluster{Level: postgres.Serializable},
+		Workload: workloads.Transactions{},
+		Duration: 40 * time.Second,
+		Script: script.Script{Steps: script.Steps{
+			script.Begin{Session: "T4", Do: "read-list B"},
+			script.Txn{Session: "T1", Do: "read-list A, append B"},
+			script.Repeat{Times: fillers, Do: script.Steps{script.Txn{Session: "filler", Do: "write filler#"}}},
+			script.Then{Session: "T4", Do: "append A"},
+			script.Commit{Session: "T4"},
+		}},
+	}
+}
+
+// PostgreSQL's serializable snapshot isolation, with one transaction held open.
+var (
+	PostgresSSI = postgresHeldOpen("held-open",
+		"shows write skew at SERIALIZABLE: a transaction is held open while 1300 others commit", 1300)
+	PostgresSSIControl = postgresHeldOpen("held-open-for-less",
+		"a transaction that is held open while 1100 others commit is aborted, as SERIALIZABLE says", 1100)
+)
+
+// smallPostgres are settings with which 160 transactions are what 1220 are at the
+// defaults, so that load at random meets the same.
+var smallPostgres = map[string]string{
+	"max_connections": "14", "autovacuum_max_workers": "1", "max_worker_processes": "0", "max_wal_senders": "0",
+}
+
+// PostgresSSIRandom is list-append at random on a server with small tables.
+var PostgresSSIRandom = func() harness.Scenario {
+	s := postgresLevel("append/small",
+		"shows cycles at SERIALIZABLE on a server that may have few backends, by list-append at random",
+		postgres.Cluster{Level: postgres.Serializable, Settings: smallPostgres}, workloads.Transactions{MaxLength: 6})
+	s.Clients, s.Duration = 8, 3*time.Minute
+	return s
+}()
