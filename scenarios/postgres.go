@@ -25,6 +25,10 @@ var postgresFault = fault.Mix{
 	QuietMin: 2 * time.Second, QuietMax: 4 * time.Second,
 }
 
+// quickDeadlocks finds deadlocks after 20 ms instead of 1 s. Transactions at random
+// on a few hot rows meet many, and would do little but wait.
+var quickDeadlocks = map[string]string{"deadlock_timeout": "20ms"}
+
 // postgresTransactions is transactions on one server that is killed, paused and cut off.
 func postgresTransactions(name, about string, system postgres.Cluster, workload workloads.Workload) harness.Scenario {
 	return harness.Scenario{
@@ -41,13 +45,13 @@ var (
 		postgres.Cluster{}, workloads.Appends{})
 	PostgresAppend = postgresTransactions("append/serializable",
 		"list-append at SERIALIZABLE",
-		postgres.Cluster{Level: postgres.Serializable}, workloads.Transactions{})
+		postgres.Cluster{Level: postgres.Serializable, Settings: quickDeadlocks}, workloads.Transactions{})
 	PostgresRegister = postgresTransactions("register/serializable",
 		"rw-register at SERIALIZABLE",
-		postgres.Cluster{Level: postgres.Serializable}, workloads.Transactions{Model: workloads.ModelRWRegister})
+		postgres.Cluster{Level: postgres.Serializable, Settings: quickDeadlocks}, workloads.Transactions{Model: workloads.ModelRWRegister})
 	PostgresBank = postgresTransactions("bank/repeatable-read",
 		"money is neither made nor lost at REPEATABLE READ, and who reads all accounts finds so",
-		postgres.Cluster{Level: postgres.RepeatableRead}, workloads.Bank{})
+		postgres.Cluster{Level: postgres.RepeatableRead, Settings: quickDeadlocks}, workloads.Bank{})
 )
 
 // postgresLevel is transactions at a level that does not hold serializability.
@@ -61,19 +65,19 @@ func postgresLevel(name, about string, system postgres.Cluster, workload workloa
 var (
 	PostgresLostUpdate = postgresLevel("register/read-committed",
 		"shows lost updates of registers at READ COMMITTED",
-		postgres.Cluster{}, workloads.Transactions{Model: workloads.ModelRWRegister})
+		postgres.Cluster{Settings: quickDeadlocks}, workloads.Transactions{Model: workloads.ModelRWRegister})
 	PostgresLostAppend = postgresLevel("append/in-two-read-committed",
 		"shows lost appends at READ COMMITTED, where an append reads the list and writes it back",
-		postgres.Cluster{AppendInTwo: true}, workloads.Transactions{})
+		postgres.Cluster{AppendInTwo: true, Settings: quickDeadlocks}, workloads.Transactions{})
 	PostgresGSingle = postgresLevel("append/read-committed",
 		"shows that one transaction sees half of another at READ COMMITTED (G-single)",
-		postgres.Cluster{}, workloads.Transactions{})
+		postgres.Cluster{Settings: quickDeadlocks}, workloads.Transactions{})
 	PostgresSkew = postgresLevel("skew/repeatable-read",
 		"shows write skew (G2-item) at REPEATABLE READ",
-		postgres.Cluster{Level: postgres.RepeatableRead}, workloads.WriteSkew{})
+		postgres.Cluster{Level: postgres.RepeatableRead, Settings: quickDeadlocks}, workloads.WriteSkew{})
 	PostgresNoSkew = postgresLevel("skew/serializable",
 		"there is no write skew at SERIALIZABLE while transactions are short",
-		postgres.Cluster{Level: postgres.Serializable}, workloads.WriteSkew{})
+		postgres.Cluster{Level: postgres.Serializable, Settings: quickDeadlocks}, workloads.WriteSkew{})
 )
 
 // postgresHeldOpen holds T4 open while that many serializable transactions commit
@@ -104,10 +108,11 @@ var (
 		"a transaction that is held open while 1100 others commit is aborted, as SERIALIZABLE says", 1100)
 )
 
-// smallPostgres are settings with which 160 transactions are what 1220 are at the
+// smallPostgres are settings, beside quickDeadlocks, with which 160 transactions are what 1220 are at the
 // defaults, so that load at random meets the same.
 var smallPostgres = map[string]string{
 	"max_connections": "14", "autovacuum_max_workers": "1", "max_worker_processes": "0", "max_wal_senders": "0",
+	"deadlock_timeout": "20ms",
 }
 
 // PostgresSSIRandom is list-append at random on a server with small tables.

@@ -15,7 +15,7 @@ import (
 )
 
 // maxActions bounds what a script's repetitions come to.
-const maxActions = 1_000_000
+const maxActions = 100_000
 
 // action is a step with everything drawn: repetitions are written out, keys have
 // their numbers and writes their values.
