@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/seatrial/seatrial/harness/history"
 	"github.com/seatrial/seatrial/harness/link"
@@ -46,6 +47,12 @@ type Transactions struct {
 	// ReadShare is the part of the steps that read, in percent. Default 50; below
 	// zero none.
 	ReadShare int
+	// Stall is how long some transactions are held open between their reads and
+	// their writes, as by an application that thinks, or asks another service;
+	// StallShare is how many are, in percent. Default none. An operation's timeout
+	// must be longer.
+	Stall      time.Duration
+	StallShare int
 }
 
 func (w Transactions) withDefaults() Transactions {
@@ -83,6 +90,8 @@ func (w Transactions) Validate(system any) error {
 		return fmt.Errorf("transactions: a length between %d and %d makes no sense", w.MinLength, w.MaxLength)
 	case w.ReadShare > 99:
 		return fmt.Errorf("transactions: ReadShare %d must leave something to write: at most 99 percent", w.ReadShare)
+	case w.Stall < 0 || w.StallShare < 0 || w.StallShare > 100 || (w.Stall > 0) != (w.StallShare > 0):
+		return fmt.Errorf("transactions: Stall is %v and StallShare %d: want both, a time and 1 to 100 percent, or neither", w.Stall, w.StallShare)
 	}
 	return offersSteps(system, "transactions", itemsOf(w.Model).kinds()...)
 }
@@ -114,7 +123,7 @@ func describeItems(header *history.Header, model string) {
 func (w Transactions) Begin(system any) Load {
 	w = w.withDefaults()
 	l := &transactionsLoad{Transactions: w, items: itemsOf(w.Model), keys: newRotation("k", w.Keys, w.WritesPerKey)}
-	l.transactionLoad = transactionLoad{system: system.(TransactionOpener), next: l.next, keys: l.keys.all, read: l.items.read}
+	l.transactionLoad = transactionLoad{system: system.(TransactionOpener), next: l.next, keys: l.keys.all, read: l.items.read, stall: l.stall}
 	return l
 }
 
@@ -123,6 +132,14 @@ type transactionsLoad struct {
 	transactionLoad
 	items items
 	keys  *rotation
+}
+
+// stall draws how long a transaction is held open.
+func (l *transactionsLoad) stall(draw *rand.Rand) time.Duration {
+	if l.StallShare == 0 || draw.IntN(100) >= l.StallShare {
+		return 0
+	}
+	return l.Stall
 }
 
 func (l *transactionsLoad) next(draw *rand.Rand) []history.Step {
@@ -181,6 +198,8 @@ type transactionLoad struct {
 	read func(key string) history.Step
 	// fromZero says that what is absent holds zero.
 	fromZero bool
+	// stall draws how long a transaction is held open; nil where none is.
+	stall func(draw *rand.Rand) time.Duration
 }
 
 // keysPerRead is how many keys a transaction of the end reads.
@@ -219,14 +238,29 @@ type transactionClient struct {
 }
 
 func (c *transactionClient) Next(draw *rand.Rand) Operation {
-	return TransactionOf(c.load.next(draw)...)
+	op := TransactionOf(c.load.next(draw)...)
+	if c.load.stall != nil {
+		op.Stall = c.load.stall(draw)
+	}
+	if op.Stall > 0 { // nobody is to wait for what it wrote
+		slices.SortStableFunc(op.Steps, func(a, b history.Step) int {
+			switch {
+			case reads(a) == reads(b):
+				return 0
+			case reads(a):
+				return -1
+			}
+			return 1
+		})
+	}
+	return op
 }
 
 func (c *transactionClient) Do(ctx context.Context, op Operation) (Answer, error) {
 	if op.Kind != history.Txn {
 		return Answer{Result: history.None}, NotDone(fmt.Errorf("transactions have no operation %v beside them", op.Kind))
 	}
-	steps, err := c.transactor.Transact(ctx, op.Steps)
+	steps, err := c.transact(ctx, op)
 	if c.load.fromZero {
 		for i, s := range steps {
 			if s.Kind() == history.Read && s.Value() == history.Nil {
@@ -236,6 +270,33 @@ func (c *transactionClient) Do(ctx context.Context, op Operation) (Answer, error
 	}
 	return Answer{Result: history.None, Steps: steps}, err
 }
+
+func (c *transactionClient) transact(ctx context.Context, op Operation) ([]history.Step, error) {
+	if on, can := c.Interactive(); can && op.Stall > 0 {
+		return StepByStep(ctx, &stalling{on, op.Stall}, op.Steps)
+	}
+	return c.transactor.Transact(ctx, op.Steps)
+}
+
+// stalling holds a transaction open before its first write.
+type stalling struct {
+	Interactive
+	stall time.Duration
+}
+
+func (s *stalling) Step(ctx context.Context, step history.Step) (history.Step, error) {
+	if s.stall > 0 && !reads(step) {
+		select {
+		case <-time.After(s.stall):
+			s.stall = 0
+		case <-ctx.Done():
+			return step, ctx.Err()
+		}
+	}
+	return s.Interactive.Step(ctx, step)
+}
+
+func reads(s history.Step) bool { return s.Kind() == history.Read || s.Kind() == history.ReadList }
 
 func (c *transactionClient) Close() error { return c.transactor.Close() }
 

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -262,6 +264,43 @@ func TestBeforeTheCommitEveryFailureIsCertain(t *testing.T) {
 	told, err := workloads.StepByStep(t.Context(), on, steps)
 	require.Equal(t, workloads.Garbage{Text: "seven", Step: 1}, err, "it was committed, with an answer that is no value")
 	require.Len(t, told, 2)
+}
+
+// A transaction that stalls reads, waits, and then writes.
+func TestSomeTransactionsAreHeldOpen(t *testing.T) {
+	w := workloads.Transactions{MinLength: 4, MaxLength: 4, Stall: 30 * time.Millisecond, StallShare: 25}
+	on := &conversation{}
+	client, err := w.Begin(opens{on}).Open(t.Context(), link.Session{})
+	require.NoError(t, err)
+	draw := rand.New(rand.NewPCG(1, 2))
+	stalled := 0
+	for range 400 {
+		op := client.Next(draw)
+		if op.Stall == 0 {
+			continue
+		}
+		stalled++
+		wrote := false
+		for _, s := range op.Steps {
+			require.False(t, wrote && s.Kind() == history.ReadList, "%v reads after a write", op.Steps)
+			wrote = wrote || s.Kind() == history.Append
+		}
+		if stalled == 1 {
+			began := time.Now()
+			_, err = client.Do(t.Context(), op)
+			require.NoError(t, err)
+			require.Equal(t, wrote, time.Since(began) >= w.Stall)
+			require.Equal(t, 6, strings.Count(on.did, " "), "begin, four steps, commit: %s", on.did)
+		}
+	}
+	require.InDelta(t, 100, stalled, 30)
+	require.ErrorContains(t, workloads.Transactions{Stall: time.Second}.Validate(newLedger()), "want both")
+}
+
+type opens struct{ *conversation }
+
+func (o opens) OpenTransactor(context.Context, link.Session) (workloads.Transactor, error) {
+	return o.conversation, nil
 }
 
 // What a run records of an operation: its outcome, its answer, and garbage in its place.

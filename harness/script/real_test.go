@@ -9,10 +9,12 @@ import (
 
 	"github.com/seatrial/seatrial/checkers"
 	"github.com/seatrial/seatrial/docker/canary"
+	"github.com/seatrial/seatrial/docker/postgres"
 	"github.com/seatrial/seatrial/harness"
 	"github.com/seatrial/seatrial/harness/cluster/pod"
 	"github.com/seatrial/seatrial/harness/fault"
 	"github.com/seatrial/seatrial/harness/history"
+	"github.com/seatrial/seatrial/harness/link"
 	"github.com/seatrial/seatrial/harness/script"
 	"github.com/seatrial/seatrial/results"
 	"github.com/seatrial/seatrial/scenarios"
@@ -138,4 +140,44 @@ func TestFaultsAndBarriersBesideLoad(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, checkers.Inconclusive, out.Verdict, "one of the two barriers is not reached")
 	require.Contains(t, out.Summary, "leads, at most 1s: not within 1s; seen last: n")
+}
+
+// What a transaction's client knows when its server is killed, paused, or out of
+// reach: before the commit it certainly never happened, after it nobody knows.
+func TestPostgresKilledPausedAndCutOff(t *testing.T) {
+	held := func(session, key string, f fault.Fault, end ...script.Step) script.Steps {
+		steps := script.Steps{script.Begin{Session: session, Do: "append " + key}, script.Inject{Name: "fault", Fault: f}}
+		return append(append(steps, end...), script.Heal{Name: "fault"},
+			script.Until{Barrier: script.Serves{}, Within: 30 * time.Second})
+	}
+	commit := func(session string) script.Step { return script.Commit{Session: session} }
+	var steps script.Steps
+	steps = append(steps, held("T1", "a", fault.Kill{Target: fault.Node("n1")}, script.Then{Session: "T1", Do: "append a2"}, commit("T1"))...)
+	steps = append(steps, script.Until{Barrier: script.LogLine{Node: "n1", Contains: "database system is ready to accept connections"}},
+		script.Until{Barrier: script.Seen{Node: "n1", Contains: "primary, 0 transactions open"}})
+	steps = append(steps, held("T2", "b", fault.Pause{Target: fault.Node("n1")}, commit("T2"))...)
+	steps = append(steps, held("T3", "c", fault.BlackHole{Target: fault.Clients(string(link.Clients))}, commit("T3"))...)
+	steps = append(steps, script.Txn{Session: "T4", Do: "read-list a, read-list b, read-list c"})
+	out, h := run(t, harness.Scenario{
+		Name: "postgres/script/faults", System: postgres.Cluster{Level: postgres.RepeatableRead},
+		Workload: workloads.Transactions{}, Duration: 2 * time.Minute, Script: script.Script{Steps: steps},
+	})
+	require.Equal(t, checkers.Pass, out.Verdict, out.Summary)
+	outcomes := map[string]history.Outcome{}
+	read := history.Op{}
+	for _, op := range h.Ops {
+		if steps := h.Transaction(&op); steps[0].Kind == history.Append {
+			outcomes[h.KeyName(steps[0].Key)] = op.Outcome
+		} else if len(steps) == 3 {
+			read = op
+		}
+	}
+	require.Equal(t, map[string]history.Outcome{"a": history.Fail, "b": history.Info, "c": history.Info}, outcomes)
+	require.Equal(t, history.OK, read.Outcome)
+	require.Zero(t, h.Transaction(&read)[0].Count, "what certainly never happened is not there")
+	for _, result := range out.Results {
+		if result.Checker == "faults-bit" {
+			require.EqualValues(t, 3, result.Figures["steps_bit"], result.Summary)
+		}
+	}
 }
