@@ -40,9 +40,13 @@ func postgresTransactions(name, about string, system postgres.Cluster, workload 
 
 // Transactions at PostgreSQL's levels, through kills, pauses and cuts.
 var (
-	PostgresUnique = postgresTransactions("append/unique",
-		"PostgreSQL keeps every acknowledged insert, once",
-		postgres.Cluster{}, workloads.Appends{})
+	PostgresUnique = func() harness.Scenario {
+		s := postgresTransactions("append/unique",
+			"PostgreSQL keeps every acknowledged insert, once",
+			postgres.Cluster{}, workloads.Appends{})
+		s.Check = lossless
+		return s
+	}()
 	PostgresAppend = postgresTransactions("append/serializable",
 		"list-append at SERIALIZABLE",
 		postgres.Cluster{Level: postgres.Serializable, Settings: quickDeadlocks}, workloads.Transactions{})
@@ -115,11 +119,33 @@ var smallPostgres = map[string]string{
 	"deadlock_timeout": "20ms",
 }
 
-// PostgresSSIRandom is list-append at random on a server with small tables.
-var PostgresSSIRandom = func() harness.Scenario {
-	s := postgresLevel("append/small",
-		"shows cycles at SERIALIZABLE on a server that may have few backends, by list-append at random",
-		postgres.Cluster{Level: postgres.Serializable, Settings: smallPostgres}, workloads.Transactions{MaxLength: 6})
-	s.Clients, s.Duration = 8, 3*time.Minute
+// postgresStalls is transactions at SERIALIZABLE of which some are held open between
+// their reads and their writes, for long enough that the server forgets those that
+// committed meanwhile, if it has few backends.
+func postgresStalls(name, about string, settings map[string]string, workload workloads.Workload) harness.Scenario {
+	s := postgresLevel(name, about, postgres.Cluster{Level: postgres.Serializable, Settings: settings}, workload)
+	s.Clients, s.OperationTimeout = 12, 5*time.Second
 	return s
-}()
+}
+
+// stallingSkew is over so many pairs that one which nobody has touched for 160
+// transactions is common, and so is one that somebody wrote before that.
+var stallingSkew = workloads.WriteSkew{Pairs: 160, Stall: 1500 * time.Millisecond, StallShare: 3}
+
+// PostgreSQL's serializable snapshot isolation, by load at random.
+var (
+	PostgresSSIRandom = postgresStalls("skew/stalls-small",
+		"shows write skew at SERIALIZABLE on a server that may have few backends, by load at random",
+		smallPostgres, stallingSkew)
+	PostgresSSIRandomControl = postgresStalls("skew/stalls",
+		"there is no write skew at SERIALIZABLE where transactions stall for less than the server remembers",
+		quickDeadlocks, stallingSkew)
+	PostgresSSIAppend = func() harness.Scenario {
+		s := postgresStalls("append/stalls-small",
+			"shows cycles at SERIALIZABLE on a server that may have few backends, by list-append at random",
+			smallPostgres, workloads.Transactions{Keys: 300, Distribution: workloads.Uniform, WritesPerKey: 40,
+				Stall: stallingSkew.Stall, StallShare: 5})
+		s.Duration = 3 * time.Minute
+		return s
+	}()
+)

@@ -28,6 +28,10 @@ func TestCanaryAppendsLeaderCut(t *testing.T) { harness.Test(t, scenarios.Canary
 func TestCanaryAppendsKillAll(t *testing.T)   { harness.Test(t, scenarios.CanaryAppendsKillAll) }
 func TestEtcdAppendsFive(t *testing.T)        { harness.Test(t, scenarios.EtcdAppendsFive) }
 
+// PostgreSQL keeps what it acknowledged while it is killed, paused and cut off.
+func TestPostgresUnique(t *testing.T) { harness.Test(t, scenarios.PostgresUnique) }
+func TestPostgresAppend(t *testing.T) { harness.Test(t, scenarios.PostgresAppend) }
+
 func TestEtcdMixedNextVersion(t *testing.T) {
 	s := scenarios.EtcdMixed
 	s.System = etcd.Cluster{Nodes: 3, Version: "3.6.16"}

@@ -90,8 +90,9 @@ func (w Transactions) Validate(system any) error {
 		return fmt.Errorf("transactions: a length between %d and %d makes no sense", w.MinLength, w.MaxLength)
 	case w.ReadShare > 99:
 		return fmt.Errorf("transactions: ReadShare %d must leave something to write: at most 99 percent", w.ReadShare)
-	case w.Stall < 0 || w.StallShare < 0 || w.StallShare > 100 || (w.Stall > 0) != (w.StallShare > 0):
-		return fmt.Errorf("transactions: Stall is %v and StallShare %d: want both, a time and 1 to 100 percent, or neither", w.Stall, w.StallShare)
+	}
+	if err := validateStall(w.Stall, w.StallShare); err != nil {
+		return fmt.Errorf("transactions: %w", err)
 	}
 	return offersSteps(system, "transactions", itemsOf(w.Model).kinds()...)
 }
@@ -123,7 +124,7 @@ func describeItems(header *history.Header, model string) {
 func (w Transactions) Begin(system any) Load {
 	w = w.withDefaults()
 	l := &transactionsLoad{Transactions: w, items: itemsOf(w.Model), keys: newRotation("k", w.Keys, w.WritesPerKey)}
-	l.transactionLoad = transactionLoad{system: system.(TransactionOpener), next: l.next, keys: l.keys.all, read: l.items.read, stall: l.stall}
+	l.transactionLoad = transactionLoad{system: system.(TransactionOpener), next: l.next, keys: l.keys.all, read: l.items.read, stall: stalls(w.Stall, w.StallShare)}
 	return l
 }
 
@@ -134,12 +135,24 @@ type transactionsLoad struct {
 	keys  *rotation
 }
 
-// stall draws how long a transaction is held open.
-func (l *transactionsLoad) stall(draw *rand.Rand) time.Duration {
-	if l.StallShare == 0 || draw.IntN(100) >= l.StallShare {
+func validateStall(stall time.Duration, share int) error {
+	if stall < 0 || share < 0 || share > 100 || (stall > 0) != (share > 0) {
+		return fmt.Errorf("field Stall is %v and StallShare %d: want both, a time and 1 to 100 percent, or neither", stall, share)
+	}
+	return nil
+}
+
+// stalls draws how long a transaction is held open.
+func stalls(stall time.Duration, share int) func(*rand.Rand) time.Duration {
+	if share == 0 {
+		return nil
+	}
+	return func(draw *rand.Rand) time.Duration {
+		if draw.IntN(100) < share {
+			return stall
+		}
 		return 0
 	}
-	return l.Stall
 }
 
 func (l *transactionsLoad) next(draw *rand.Rand) []history.Step {

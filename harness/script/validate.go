@@ -61,7 +61,7 @@ func validateBarrier(b Barrier, system cluster.System) error {
 	switch b := b.(type) {
 	case Acknowledged:
 		if b.More < 1 {
-			return fmt.Errorf("More is %d: it must be at least 1", b.More)
+			return fmt.Errorf("the number More is %d: it must be at least 1", b.More)
 		}
 	case LeaderIs, LeaderIsNot:
 		if _, finds := system.(cluster.LeaderFinder); !finds {
@@ -82,7 +82,7 @@ func validateBarrier(b Barrier, system cluster.System) error {
 		return known(b.Node, system)
 	case LogLine:
 		if b.Contains == "" {
-			return fmt.Errorf("Contains is empty: every line does")
+			return fmt.Errorf("the text Contains is empty: every line does")
 		}
 		return known(b.Node, system)
 	}

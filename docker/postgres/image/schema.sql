@@ -1,6 +1,6 @@
-CREATE TABLE registers (key text PRIMARY KEY, value bigint NOT NULL);
+CREATE TABLE registers (key text PRIMARY KEY, value bigint NOT NULL) WITH (fillfactor = 10);
 
-CREATE TABLE lists (key text PRIMARY KEY, elements bigint[] NOT NULL);
+CREATE TABLE lists (key text PRIMARY KEY, elements bigint[] NOT NULL) WITH (fillfactor = 10);
 
 CREATE TABLE appends (id bigserial PRIMARY KEY, list text NOT NULL, element bigint NOT NULL);
 
