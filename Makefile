@@ -5,7 +5,7 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PURE        := ./harness/history/... ./harness/named/... ./harness/link/... ./harness/fault/... ./checkers/... ./workloads/... ./results/...
 FUZZTIME    ?= 10s
 
-.PHONY: run test bench soak lint race fuzz images build clean
+.PHONY: run test bench bench-checkers soak lint race fuzz images build clean
 
 ## run: build bin/seatrial and run the canary scenario, without Docker
 run: build
@@ -24,6 +24,10 @@ bench:
 	$(GO) test -p 1 -run '^$$' -bench 'Record|Decode1M|Encode|Linearizable' -timeout 30m ./harness/history ./checkers
 	$(GO) test -p 1 -run '^$$' -bench 'RoundTrip|Switch|Apply' -timeout 30m ./harness/link/stream ./docker/agent ./harness/cluster/pod
 	$(GO) test -p 1 -run '^$$' -bench 'EtcdRun' -benchtime 3x -timeout 30m ./scenarios
+
+## bench-checkers: the table of how fast histories are judged, beside porcupine; ONLY=word for some lines
+bench-checkers:
+	@$(GO) run ./checkers/internal/benchcheckers -only "$(ONLY)"
 
 ## soak: the long acceptance runs, one line an item; ONLY=name for one, resumable
 soak: build

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/seatrial/seatrial/harness/history"
 )
@@ -25,20 +24,13 @@ func Sound(h *history.History) error {
 	return nil
 }
 
-// registerModels are the models that Linearizable judges. The empty name is a
-// history that does not say; its operations do.
-var registerModels = []string{"", "register", "cas-register"}
-
 // listModel is the model of a history of lists.
 const listModel = "append-list"
 
-// registerInitial returns what every key held at first. Unlike
+// initialValue returns what every key held at first. Unlike
 // [history.History.Initial] it leaves the history as it is, and it does not
 // panic on numbers that no value can hold.
-func registerInitial(h *history.History) (history.Value, error) {
-	if !slices.Contains(registerModels, h.Header.Model) {
-		return history.None, fmt.Errorf("the history's model is %q: linearizability is judged for %s", h.Header.Model, strings.Join(registerModels[1:], " and "))
-	}
+func initialValue(h *history.History) (history.Value, error) {
 	integer := func(n int64) (history.Value, error) {
 		if n < history.MinInt || n > history.MaxInt {
 			return history.None, fmt.Errorf("the header's initial value %d is beyond what a value can hold", n)

@@ -87,7 +87,7 @@ var tricky = []struct {
 		// w(1)      ok  |--|
 		// w(2)      ?        |-------------->
 		// cas(1→3)  refused        |--|        it does not say what it saw: it may have been 2
-		name: "a refusal that owes itself to an unknown write", legal: true, method: "porcupine",
+		name: "a refusal that owes itself to an unknown write", legal: true, method: "frontier",
 		make: func(b *history.Builder) {
 			b.Write(1, "x", 1, 0, 10).Op(2, history.Write, "x", 2, history.None, history.None, history.Info, 20, 0).
 				Refuse(3, "x", 1, 3, history.None, 30, 40)
@@ -96,7 +96,7 @@ var tricky = []struct {
 	{
 		// w(1)      ok  |--|
 		// cas(1→3)  refused   |--|        nothing else was there
-		name: "a refusal for no reason", legal: false, method: "porcupine", story: "no order",
+		name: "a refusal for no reason", legal: false, method: "frontier", story: "no order",
 		make: func(b *history.Builder) {
 			b.Write(1, "x", 1, 0, 10).Refuse(3, "x", 1, 3, history.None, 30, 40)
 		},
@@ -197,14 +197,14 @@ var tricky = []struct {
 		// w(2)      |--|
 		// w(1)           |--|
 		// r(1)                |--|   written twice: not for zones
-		name: "a value written twice may be read again", legal: true, method: "porcupine",
+		name: "a value written twice may be read again", legal: true, method: "frontier",
 		make: func(b *history.Builder) {
 			b.Write(1, "x", 1, 0, 10).Write(2, "x", 2, 20, 30).Write(3, "x", 1, 40, 50).Read(4, "x", 1, 60, 70)
 		},
 	},
 	{
 		// the same, and then a stale 2
-		name: "a value written twice and a stale read", legal: false, method: "porcupine", story: "no order",
+		name: "a value written twice and a stale read", legal: false, method: "frontier", story: "no order",
 		make: func(b *history.Builder) {
 			b.Write(1, "x", 1, 0, 10).Write(2, "x", 2, 20, 30).Write(3, "x", 1, 40, 50).Read(4, "x", 2, 60, 70)
 		},
@@ -221,7 +221,7 @@ var tricky = []struct {
 	{
 		// delete |--|   when nothing was there: a second source of nil
 		// r(nil)      |--|
-		name: "a delete of what was not there", legal: true, method: "porcupine",
+		name: "a delete of what was not there", legal: true, method: "frontier",
 		make: func(b *history.Builder) {
 			b.Write(1, "x", history.Nil, 0, 10).Read(2, "x", history.Nil, 20, 30)
 		},

@@ -27,6 +27,9 @@ func differentialCount(t *testing.T) int {
 	if os.Getenv("SEATRIAL_SOAK") == "1" {
 		return 200_000
 	}
+	if testing.Short() { // as under the race detector
+		return 2_000
+	}
 	return 20_000
 }
 
@@ -64,7 +67,7 @@ func TestZonesAgreeWithPorcupineAndBruteForce(t *testing.T) {
 			undecided++
 		}
 		if n%2 == 0 {
-			byPorcupine := porcupine.CheckOperations(model.CASRegister(initial, nil), model.Convert(ops))
+			byPorcupine := porcupine.CheckOperations(model.Cell(initial, nil), model.Convert(ops))
 			require.Equal(t, legal, byPorcupine, "porcupine and brute force disagree, history %d:\n%s", n, listing(ops, initial))
 		}
 		if n%4 == 0 {

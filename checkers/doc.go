@@ -10,37 +10,76 @@
 //
 // # Which checker decides what
 //
-//	Linearizable    every operation on a register took effect at one instant between its call and its return
-//	FreshWithin     no read of a register is older than a limit
-//	NothingLost     every append to a list that was acknowledged is in the final read of the list
-//	SetFull         what became of each element of each list: stable, lost, stale, vanished, duplicated, out of nowhere
-//	LoadFloor       every kind of operation that was tried was answered often enough to prove something
-//	RecoversWithin  every node serves again in time after the faults are undone
-//	StaysUp         no node's program ended by itself
-//	FaultsBit       the faults did what they say
-//	Complete        the history is that of a whole run
+// Of objects that clients share:
+//
+//	Linearizable     every operation took effect at one instant between its call and its return; of any model
+//	Sessions         no session sees its own or others' writes go backwards: the four session guarantees, where the order of versions is known
+//	Staleness        how old the values were that reads of registers were told; with a bound, none is older
+//	MutualExclusion  no two processes certainly held a lock at once, its tokens grow, and no stale holder had an effect
+//	UniqueIDs        no identifier was given out twice
+//	CounterBounds    each read of a counter is between what was certainly and what was possibly added
+//	Bank             every read of all accounts adds up to the same total, without debts
+//	LongFork         no two reads of the same keys each lack a write that the other saw
+//	CausalReverse    no read holds a write and lacks one that was over before it began
+//
+// Of what was put in and must come out:
+//
+//	NothingLost      every append to a list that was acknowledged is in the final read of the list
+//	SetFull          what became of each element of each list: stable, lost, stale, vanished, duplicated, out of nowhere; with Jepsen, as Jepsen's set-full
+//	Set              the last read of a set holds what was acknowledged, and nothing that nobody added (Jepsen's set)
+//	TotalQueue       what was enqueued came out, and nothing else did; on request once, and in each producer's order
+//	ExactlyOnce      every acknowledged effect is there exactly once, however often it was delivered
+//	PerKeyOrder      what one process sent to one key is seen in its order
+//	StreamOrder      every watcher of a stream was told one order, without gap or step back
+//	Convergence      all replicas hold the same within a time after the faults are undone
+//
+// Of the system's service:
+//
+//	RecoversWithin   every node serves again in time after the faults are undone
+//	RecoveryTime     how long operations were not served because of each fault, and after its heal; with limits, not longer
+//	RecoveryPoint    how many acknowledged appends each fault lost, and of how long a time; with limits, not more
+//	Availability     what share of each kind of operation was acknowledged, overall and by the second; with floors, enough
+//	StaysUp          no node's program ended by itself
+//	LogPattern       no node logged a panic, a failed assertion or corruption
+//
+// Of the run itself, without which the others prove little:
+//
+//	LoadFloor        every kind of operation that was tried was answered often enough to prove something
+//	FaultsBit        the faults did what they say
+//	Complete         the history is that of a whole run
+//
+// [ForModel] finds the checker of a history by the name of its model.
 //
 // [Sound] is no checker of the system but of the record: judges of operations
 // ask it first, and a malformed history is an error.
 //
 // # How linearizability is decided
 //
-// Each key is judged by itself. First by zones, in O(n log n) and with a proof
-// in the comments of zones.go: exact for registers with compare-and-set and
-// unknown outcomes, if
+// Each key is judged by itself, unless the model is of all keys together, and in
+// the fastest way that decides it:
 //
-//   - no value is stored twice on the key, and the initial value never again;
-//   - a compare-and-set that is refused says what it saw.
+//   - Registers by zones (Gibbons and Korach 1997), in O(n log n), where no value is
+//     stored twice, nor the initial one again, and a compare-and-set that is refused
+//     says what it saw. Workloads should see to both. The proof is in zones.go.
+//   - FIFO queues and bags in which no value is enqueued twice by bad patterns
+//     (Henzinger, Sezgin and Vafeiadis 2013), sets that only grow by the order of the
+//     contents read, both in O(n log n). The proofs are in fifo.go and linearset.go.
+//   - Everything else, with models of one's own, by frontier search (package
+//     frontier), within the [Budget]. When that runs out the answer is inconclusive.
 //
-// Workloads should see to both. Where they do not hold, a violation that the
-// zones find is one all the same (a read of what nobody stored; any violation
-// among the operations without the refusals that say nothing); otherwise
-// porcupine searches, within the [Budget], and the answer is inconclusive when
-// that runs out. [Result.Method] says how many keys were decided in which way.
+// All are exact with unknown outcomes. [Result.Method] says which way decided.
 //
 // An operation that failed never happened. One with an unknown outcome may take
 // effect at any time after its call, or never. Two operations are concurrent
 // also where one returned at the very instant at which the other was called.
+//
+// Where nobody knows what a register held at first (history.Header.InitialUnknown),
+// it is legal if any initial value makes it so. There is one exception: what is seen
+// after somebody had tried to store it and was told that this failed, and that
+// nobody else stored, counts as the trace of the failed attempt.
+//
+// A history in which nothing was answered is inconclusive, though it is linearizable:
+// it proves nothing. Knossos and porcupine call it valid.
 //
 // # How lists are judged
 //
@@ -53,7 +92,8 @@
 // elements of all reads. What a node's own copy holds (history.ReadLocal) is shown
 // and proves nothing: nobody promised it.
 //
-// [Linearizable] judges registers only: where there are lists it is inconclusive.
+// [Convergence] and [RecoveryPoint] judge lists too. [Linearizable] judges a list where
+// it is told so: by model.Set, or by model.AppendList for the order of its elements.
 //
 // # Proofs
 //

@@ -240,7 +240,7 @@ func (q *queueJudge) addEnqueues() bool {
 		if op.Kind != history.Enqueue || op.Outcome == history.Fail {
 			continue
 		}
-		e := q.element(op.Value)
+		_, e := q.element(op.Value)
 		if e.enqueues++; e.enqueues == 1 {
 			e.ec, e.er, e.enqueue = op.Call, op.Return, place
 		}
@@ -248,14 +248,14 @@ func (q *queueJudge) addEnqueues() bool {
 	return true
 }
 
-// element returns that of a value, which it makes if need be.
-func (q *queueJudge) element(v history.Value) *queueElement {
+// element returns that of a value with its number; it makes it if need be.
+func (q *queueJudge) element(v history.Value) (int32, *queueElement) {
 	n := q.number(v)
 	if int(n) == len(q.elements) {
 		q.elements = append(q.elements, queueElement{ec: history.Open, er: history.Open,
 			dc: history.Open, dr: history.Open, enqueue: none, taker: none})
 	}
-	return &q.elements[n]
+	return n, &q.elements[n]
 }
 
 // addTakes notes what came out, and checks condition (1).
@@ -302,8 +302,8 @@ func (q *queueJudge) takeAll(place int32, op *history.Op) queueAnswer {
 
 // take notes that an operation was told that it took a value.
 func (q *queueJudge) take(v history.Value, place int32, op *history.Op) queueAnswer {
-	answer := queueAnswer{a: q.number(v), place: place}
-	e := q.element(v)
+	n, e := q.element(v)
+	answer := queueAnswer{a: n, place: place}
 	if e.takes++; e.takes == 1 {
 		e.dc, e.dr, e.taker = op.Call, op.Return, place
 	}

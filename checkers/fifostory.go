@@ -119,16 +119,23 @@ func (p *queueProof) count(unknown int) {
 
 // cover returns the fewest stays that leave no instant between the call and the
 // return of an operation: each is the one that lasts longest of those that begin
-// before the last one ended.
+// before the last one ended. Of those that last long enough, one of an element that
+// was taken is the easiest to show.
 func (p *queueProof) cover(op *history.Op) []stay {
 	p.addStays() // judging joined them
+	better := func(a, b stay) bool {
+		if a.to > op.Return && b.to > op.Return {
+			return p.elements[a.element].takes > p.elements[b.element].takes
+		}
+		return a.to > b.to
+	}
 	var chosen []stay
 	next := 0
 	for at := op.Call; at <= op.Return; {
-		best := stay{to: atStart}
+		best := stay{to: atStart, element: none}
 		for ; next < len(p.stays) && p.stays[next].from < at; next++ {
-			if p.stays[next].to > best.to {
-				best = p.stays[next]
+			if s := p.stays[next]; best.element == none || better(s, best) {
+				best = s
 			}
 		}
 		if best.to <= at {
@@ -136,6 +143,12 @@ func (p *queueProof) cover(op *history.Op) []stay {
 		}
 		chosen = append(chosen, best)
 		at = best.to
+	}
+	last := &chosen[len(chosen)-1]
+	if p.elements[last.element].takes == 0 {
+		// The fewest leftovers: as many as unknown dequeues by then, and one more.
+		n := p.left[p.calledBy(op.Return)]
+		*last = stay{p.elements[n].er, p.elements[n].dc, n}
 	}
 	return chosen
 }

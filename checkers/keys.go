@@ -10,8 +10,9 @@ type keyOps struct {
 	h       *history.History
 	key     history.Key
 	initial history.Value
+	anyhow  bool    // nobody knows what the key held at first: initial is what nobody was told
 	values  int     // how many operations store a value, at most
-	lists   bool    // it is, or is also used as, a list: no register to be judged
+	foreign bool    // some of its operations are none on a register
 	index   []int32 // of the key's operations in h.Ops, in the order of their calls
 }
 
@@ -26,7 +27,7 @@ type tally struct {
 
 type keyTally struct {
 	operations, stores int32
-	lists              bool // some of the operations are on a list
+	foreign            bool // some of the operations are none on a register
 }
 
 func count(h *history.History) tally {
@@ -40,7 +41,7 @@ func count(h *history.History) tally {
 			key.stores++
 		case history.Read:
 		default:
-			key.lists = true
+			key.foreign = true
 		}
 		switch op.Outcome {
 		case history.Info:
@@ -65,7 +66,7 @@ func splitByKey(h *history.History, initial history.Value, counts []keyTally) []
 		if count.operations == 0 {
 			continue
 		}
-		byKey[key] = &keyOps{h: h, key: history.Key(key), initial: initial, values: int(count.stores), lists: count.lists, index: all[:0:count.operations]}
+		byKey[key] = &keyOps{h: h, key: history.Key(key), initial: initial, values: int(count.stores), foreign: count.foreign, anyhow: h.Header.InitialUnknown, index: all[:0:count.operations]}
 		all = all[count.operations:]
 		keys = append(keys, byKey[key])
 	}
@@ -76,7 +77,54 @@ func splitByKey(h *history.History, initial history.Value, counts []keyTally) []
 	return keys
 }
 
-// decide asks the zones.
+// judge asks the zones. Where nobody knows what the key held at first, a pass with
+// something that nobody was told is a pass. A value that somebody was told, and that
+// nobody stored, must have been there at first. Otherwise another value may make it
+// legal: then nothing is proven.
+func (k *keyOps) judge(z *zones) zoneAnswer {
+	answer := k.decide(z)
+	if answer.flaw == noFlaw && !answer.exact && !z.repeated {
+		// Nothing is wrong but for refusals that do not say what they saw.
+		answer.exact = model.RefusalsFollow(k.whole())
+	}
+	if !k.anyhow || answer.flaw == noFlaw || answer.flaw == flawContradicted {
+		return answer
+	}
+	if answer.flaw != flawGarbage {
+		return zoneAnswer{}
+	}
+	b := &z.blocks[answer.a]
+	if k.tried(b.value, b.readReturn) {
+		k.anyhow = false
+		return answer
+	}
+	k.initial, k.anyhow = b.value, false
+	return k.judge(z)
+}
+
+// tried reports whether somebody had tried to store a value before an instant, and
+// was told that it did not happen. What is seen after that, and nobody else stored,
+// is taken for the trace of it, not for what the key happened to hold at first:
+//
+//	p1  write 3  failed  |------|
+//	p2  read → 3            |--------|
+//
+// That is a guess, which Knossos and porcupine with an initial value of nil make
+// too. It is the only one here, and whoever knows the initial value is spared it.
+func (k *keyOps) tried(v history.Value, before int64) bool {
+	for place := range k.index {
+		op := k.op(int32(place))
+		if op.Call >= before {
+			return false
+		}
+		if op.Outcome == history.Fail && op.Value == v && (op.Kind == history.Write || op.Kind == history.CAS) {
+			return true
+		}
+	}
+	return false
+}
+
+// decide asks the zones, with the initial value that is noted.
 func (k *keyOps) decide(z *zones) zoneAnswer {
 	if len(k.index) == len(k.h.Ops) {
 		return z.decide(k.h.Ops, nil, k.initial, k.values) // the only key: read memory in order
@@ -93,6 +141,26 @@ func (k *keyOps) searchable() []history.Op {
 		}
 	}
 	return dropUnseen(ops)
+}
+
+// whole is all that is evidence on the key, with its places in the history.
+func (k *keyOps) whole() *model.Object {
+	o := k.object(nil)
+	for place, index := range k.index {
+		if op := k.op(int32(place)); model.Evidence(op) {
+			o.Ops, o.Index = append(o.Ops, *op), append(o.Index, index)
+		}
+	}
+	return o
+}
+
+// object is operations on the key as the search takes them.
+func (k *keyOps) object(ops []history.Op) *model.Object {
+	o := &model.Object{H: k.h, Key: k.key, Ops: ops, First: k.initial, Anything: k.anyhow, Index: make([]int32, len(ops))}
+	for i := range o.Index {
+		o.Index[i] = int32(i)
+	}
+	return o
 }
 
 // dropUnseen leaves out unknown operations whose value nobody asks for: no

@@ -63,3 +63,64 @@ func requireGrowingProof(t *testing.T, h *history.History, answer setAnswer, pro
 	}
 	require.False(t, bruteSet(part), "the proof of flaw %d proves nothing: %q\n%s", answer.flaw, proof.Story, listingOf(h))
 }
+
+func TestSetCases(t *testing.T) {
+	list := func(elements ...history.Value) []history.Value { return elements }
+	unknown := func(b *history.Builder, v history.Value, call int64) *history.Builder {
+		return b.Op(int32(100+v), history.Append, "s", v, history.None, history.None, history.Info, call, 0)
+	}
+	cases := []struct {
+		name  string
+		make  func(b *history.Builder)
+		flaw  setFlaw
+		story string // the last line
+	}{
+		{"nothing at all", func(*history.Builder) {}, setFlawless, ""},
+		{"there and read", func(b *history.Builder) { b.Append(1, "s", 1, 10, 20).List(2, "s", list(1), 30, 40) }, setFlawless, ""},
+		{"garbage", func(b *history.Builder) { b.List(2, "s", list(1), 30, 40) }, setGarbage, "Nobody ever tried to append 1 to s."},
+		{"twice", func(b *history.Builder) { b.Append(1, "s", 1, 10, 20).List(2, "s", list(1, 1), 30, 40) }, setTwice, "A set holds an element once: 1 can't be in it twice."},
+		{"twice, appended twice", func(b *history.Builder) {
+			b.Append(1, "s", 1, 10, 20).Append(1, "s", 1, 21, 25).List(2, "s", list(1, 1), 30, 40)
+		}, setTwice, ""},
+		{"early", func(b *history.Builder) { b.List(2, "s", list(1), 10, 20).Append(1, "s", 1, 21, 30) }, setEarly, ""},
+		{"at the very instant", func(b *history.Builder) {
+			b.List(2, "s", list(1), 10, 20).Append(1, "s", 1, 20, 30).List(2, "s", nil, 20, 30)
+		}, setFlawless, ""},
+		{"missed", func(b *history.Builder) { b.Append(1, "s", 1, 10, 20).List(2, "s", nil, 21, 40) }, setMissed, ""},
+		{"missed, acknowledged by the second to append it", func(b *history.Builder) {
+			b.Append(1, "s", 1, 10, 90).Append(2, "s", 1, 11, 20).List(2, "s", nil, 21, 40)
+		}, setMissed, ""},
+		{"read, and then not", func(b *history.Builder) {
+			unknown(b, 1, 0).List(2, "s", list(1), 10, 20).List(3, "s", nil, 21, 30)
+		}, setBack, ""},
+		{"an unknown append late", func(b *history.Builder) {
+			unknown(b, 1, 0).List(2, "s", nil, 10, 20).List(3, "s", list(1), 20, 30)
+		}, setFlawless, ""},
+		{"crossed", func(b *history.Builder) {
+			b.Append(1, "s", 1, 0, 90).Append(2, "s", 2, 0, 90).List(3, "s", list(1), 10, 50).List(4, "s", list(2), 10, 50)
+		}, setCrossed, "Nothing takes elements away: whichever read came first, the other one must hold all that it held."},
+		{"not crossed", func(b *history.Builder) {
+			b.Append(1, "s", 1, 0, 90).Append(2, "s", 2, 0, 90).List(3, "s", list(1), 10, 50).List(4, "s", list(2, 1), 10, 50)
+		}, setFlawless, ""},
+		{"overtaken", func(b *history.Builder) {
+			b.List(3, "s", list(1), 0, 90).Append(1, "s", 2, 10, 20).Append(1, "s", 1, 30, 40)
+		}, setOvertaken, "Yet p3's read holds 1 and lacks 2, and nothing takes elements away."},
+		{"a node's own copy says nothing", func(b *history.Builder) {
+			b.Append(1, "s", 1, 10, 20).LocalList(3, "s", list(7, 7), 30, 40)
+		}, setFlawless, ""},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			b := history.NewBuilder(history.Header{})
+			c.make(b)
+			var s setJudge
+			answer := s.decide(b.History(), nil, nil)
+			require.True(t, answer.exact)
+			require.Equal(t, c.flaw, answer.flaw)
+			if c.story != "" {
+				proof := s.prove(answer)
+				require.Equal(t, c.story, proof.Story[len(proof.Story)-1])
+			}
+		})
+	}
+}

@@ -31,20 +31,7 @@ func (f LoadFloor) Check(_ context.Context, evidence Evidence, _ Budget) Result 
 		result.Verdict, result.Summary = Error, "the evidence has no history"
 		return result
 	}
-	counts := map[history.Kind]*kindCounts{}
-	final, hasFinal := evidence.History.Find(MarkFinal)
-	for i := range evidence.History.Ops {
-		op := &evidence.History.Ops[i]
-		if hasFinal && op.Call >= final.Time {
-			break // final reads are no load; operations are in the order of their calls
-		}
-		c := counts[op.Kind]
-		if c == nil {
-			c = &kindCounts{}
-			counts[op.Kind] = c
-		}
-		c.add(op)
-	}
+	counts := countKinds(evidence.History)
 	if len(counts) == 0 {
 		result.Verdict, result.Summary = Inconclusive, "no operation was tried: the run proves nothing"
 		return result
@@ -67,6 +54,25 @@ func (f LoadFloor) Check(_ context.Context, evidence Evidence, _ Budget) Result 
 	}
 	result.Summary = strings.Join(enough, ", ")
 	return result
+}
+
+// countKinds counts the operations of the load by their kind.
+func countKinds(h *history.History) map[history.Kind]*kindCounts {
+	counts := map[history.Kind]*kindCounts{}
+	final, hasFinal := h.Find(MarkFinal)
+	for i := range h.Ops {
+		op := &h.Ops[i]
+		if hasFinal && op.Call >= final.Time {
+			break // final reads are no load; operations are in the order of their calls
+		}
+		c := counts[op.Kind]
+		if c == nil {
+			c = &kindCounts{}
+			counts[op.Kind] = c
+		}
+		c.add(op)
+	}
+	return counts
 }
 
 type kindCounts struct{ ok, fail, info, swapped int }
@@ -96,11 +102,15 @@ func (c *kindCounts) figures(kind history.Kind, figures map[string]float64) {
 	}
 }
 
+func neverSucceeded(kind history.Kind, tried int) string {
+	return fmt.Sprintf("%v never succeeded: 0 of %d ok", kind, tried)
+}
+
 // problem says what was too little of a kind, "" where nothing was.
 func (c *kindCounts) problem(kind history.Kind, floor int) string {
 	switch {
 	case c.ok == 0:
-		return fmt.Sprintf("%v never succeeded: 0 of %d ok", kind, c.total())
+		return neverSucceeded(kind, c.total())
 	case c.ok < floor:
 		return fmt.Sprintf("%v succeeded too rarely: %d of %d ok, asked for were %d", kind, c.ok, c.total(), floor)
 	case kind == history.CAS && c.swapped == 0:

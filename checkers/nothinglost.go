@@ -43,7 +43,8 @@ type NothingLost struct {
 
 // Check implements [Checker].
 func (n NothingLost) Check(ctx context.Context, evidence Evidence, budget Budget) Result {
-	l := losses{NothingLost: n, h: evidence.History, held: map[string]int{}, result: Result{Checker: "lost-acknowledgements", Method: "scan"}}
+	l := newLosses(evidence.History)
+	l.NothingLost, l.result = n, Result{Checker: "lost-acknowledgements", Method: "scan"}
 	began := time.Now()
 	if err := Sound(l.h); err != nil {
 		l.result.Verdict, l.result.Summary = Error, err.Error()
@@ -66,11 +67,14 @@ type losses struct {
 
 	acked, survivedUnknown int
 	lost                   instances
+	allLost                []instance
 	unread                 instances
 	odd                    odd
 	nodes                  map[int32]string
 	held                   map[string]int // lost elements by the node that still holds them
 }
+
+func newLosses(h *history.History) *losses { return &losses{h: h, held: map[string]int{}} }
 
 func (l *losses) scanLists(ctx context.Context, deadline time.Time) error {
 	l.final = history.Open
@@ -124,6 +128,7 @@ func (l *losses) list(list *listOps) {
 			continue
 		case s.goneFrom(e) != none:
 			l.lost.add(instance{final, e.value, e.ack})
+			l.allLost = append(l.allLost, instance{final, e.value, e.ack})
 		case e.held == none:
 			l.unread.add(instance{final, e.value, e.ack})
 		}

@@ -160,9 +160,9 @@ func TestRegistersJudgesAndLists(t *testing.T) {
 	mixed := lists("register").Write(1, "x", 1, 40, 50).Read(2, "x", 1, 60, 70)
 	r := judgeLinearizable(t, mixed.History())
 	require.Equal(t, Inconclusive, r.Verdict, "the register is linearizable, and the list was not judged")
-	require.Contains(t, r.Summary, "1 key of 2 not judged: l0 has operations on lists")
+	require.Contains(t, r.Summary, "1 key of 2 not judged: l0 has operations that are none on a register")
 	require.Equal(t, float64(1), r.Figures["keys_undecided"])
-	r = FreshWithin{Limit: time.Second}.Check(context.Background(), Evidence{History: mixed.History()}, Budget{})
+	r = Staleness{Bound: time.Second}.Check(context.Background(), Evidence{History: mixed.History()}, Budget{})
 	require.Equal(t, Pass, r.Verdict)
 	require.Contains(t, r.Summary, "1 reads of lists were not judged")
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
+	"github.com/seatrial/seatrial/checkers/frontier"
 	"github.com/seatrial/seatrial/checkers/model"
 	"github.com/seatrial/seatrial/harness/history"
 )
@@ -43,10 +44,10 @@ func Picture(h *history.History, key history.Key, w io.Writer) error {
 		return fmt.Errorf("draw a key: %w", err)
 	}
 	counts := count(h)
-	if int(key) < len(counts.keys) && counts.keys[key].lists {
+	if int(key) < len(counts.keys) && counts.keys[key].foreign {
 		return fmt.Errorf("draw key %s: %w", nameText(h, key), ErrNotDrawn)
 	}
-	initial, err := registerInitial(h)
+	initial, err := initialValue(h)
 	if err != nil {
 		return fmt.Errorf("draw a key: %w", err)
 	}
@@ -80,7 +81,7 @@ func Picture(h *history.History, key history.Key, w io.Writer) error {
 // none where there is no violation.
 func (p *prover) core() ([]int32, error) {
 	var z zones
-	answer := p.decide(&z)
+	answer := p.keyOps.judge(&z)
 	var proof *Proof
 	switch {
 	case answer.flaw != noFlaw:
@@ -89,8 +90,8 @@ func (p *prover) core() ([]int32, error) {
 			return nil, err
 		}
 	case !answer.exact:
-		if result, _ := p.search.judge(p.initial, p.searchable(), p.search.deadline); result == porcupine.Illegal {
-			proof = p.fromSearch()
+		if found := p.judge(p.searchable(), p.search.deadline); found.Verdict == frontier.Illegal {
+			proof = p.fromSearch(found)
 		}
 	}
 	if proof == nil {
@@ -153,8 +154,8 @@ func (p *prover) draw(set []int32) ([]byte, error) {
 	operations := p.drawable(set)
 	cell := p.drawnModel(&stop)
 	done, reason := make(chan struct{}), make(chan string, 1)
-	guard := newSearcher(p.search.ctx, time.Now().Add(pictureTime), pictureMemory)
-	go func() { reason <- guard.guard(done, guard.deadline, &stop) }()
+	limits := guard{ctx: p.search.ctx, deadline: time.Now().Add(pictureTime), bytes: pictureMemory, baseline: heapBytes()}
+	go func() { reason <- limits.watch(done, &stop) }()
 	_, info := porcupine.CheckOperationsVerbose(cell, operations, 0)
 	close(done)
 	if why := <-reason; why != "" {
@@ -239,7 +240,7 @@ func (p *prover) lanes(set []int32) map[int32]int {
 
 func (p *prover) drawnModel(stop *atomic.Bool) porcupine.Model {
 	text := func(v history.Value) string { return valueText(p.h, v) }
-	cell := model.CASRegister(p.initial, text)
+	cell := model.Cell(p.initial, text)
 	step := cell.Step
 	cell.Step = func(state, input, output any) (bool, any) {
 		if stop.Load() {

@@ -32,7 +32,7 @@ func TestZonesAgreeWithPorcupineOnLongerHistories(t *testing.T) {
 		if answer.flaw == noFlaw && !answer.exact {
 			continue
 		}
-		legal := porcupine.CheckOperations(model.CASRegister(initial, nil), model.Convert(ops))
+		legal := porcupine.CheckOperations(model.Cell(initial, nil), model.Convert(ops))
 		require.Equal(t, legal, answer.flaw == noFlaw, "history %d:\n%s", n, listing(ops, initial))
 		if !legal {
 			violations++

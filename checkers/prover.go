@@ -6,8 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/anishathalye/porcupine"
-
+	"github.com/seatrial/seatrial/checkers/frontier"
 	"github.com/seatrial/seatrial/checkers/model"
 	"github.com/seatrial/seatrial/harness/history"
 )
@@ -113,7 +112,7 @@ func (p *prover) explained(in membership, refused *history.Op) bool {
 	for _, place := range p.sources[refused.Expect] {
 		first = min(first, p.op(place).Call)
 	}
-	if refused.Expect == p.initial {
+	if refused.Expect == p.initial || p.anyhow {
 		first = atStart
 	}
 	for _, place := range p.stores {
@@ -133,11 +132,22 @@ const bruteUpTo = 14
 func (p *prover) refuted(set []int32, deadline time.Time) bool {
 	ops := dropUnseen(p.alone(set))
 	if len(ops) <= bruteUpTo {
-		legal, err := model.BruteForce(p.initial, ops)
+		legal, err := p.bruteForce(ops)
 		return err == nil && !legal
 	}
-	result, _ := p.search.judge(p.initial, ops, deadline)
-	return result == porcupine.Illegal
+	return p.judge(ops, deadline).Verdict == frontier.Illegal
+}
+
+func (p *prover) bruteForce(ops []history.Op) (legal bool, err error) {
+	if p.anyhow {
+		return model.CASRegister().BruteForce(p.object(ops))
+	}
+	return model.BruteForce(p.initial, ops)
+}
+
+// judge searches operations on the key.
+func (p *prover) judge(ops []history.Op, deadline time.Time) model.Answer {
+	return p.search.judge(model.CASRegister(), p.object(ops), deadline)
 }
 
 // minimise leaves out one operation at a time, while what is left is refuted.
@@ -176,14 +186,20 @@ func rank(op *history.Op) int {
 
 var errDisagree = errors.New("the zones call it a violation and the search does not: this is a mistake in seatrial, please report it with the history")
 
-// proofTime bounds the work on one proof, after the verdict.
+// proofTime bounds the work on one proof, after the verdict; the budget does too.
 const proofTime = 10 * time.Second
+
+// until is when the work on a proof ends: after a share of the time that there is.
+func (s *searcher) until(share float64) time.Time {
+	left := min(proofTime, time.Until(s.deadline))
+	return time.Now().Add(time.Duration(share * float64(left)))
+}
 
 // fromZones makes the proof of what the zones found. The operations are verified
 // by themselves; should that fail, which would be a mistake in the zones, the
 // search has the last word.
 func (p *prover) fromZones(z *zones, answer zoneAnswer) (*Proof, error) {
-	deadline := time.Now().Add(proofTime)
+	deadline := p.search.until(1)
 	a := p.argue(z, answer)
 	if !answer.exact {
 		a.set = p.withSources(a.set) // there may be several
@@ -193,29 +209,42 @@ func (p *prover) fromZones(z *zones, answer zoneAnswer) (*Proof, error) {
 		return p.tell(a), nil
 	}
 	ops := p.searchable()
-	switch result, _ := p.search.judge(p.initial, ops, p.search.deadline); {
-	case result == porcupine.Ok:
+	switch found := p.judge(ops, p.search.deadline); found.Verdict {
+	case frontier.Legal:
 		return nil, errDisagree
-	case result == porcupine.Illegal:
-		return p.fromSearch(), nil
+	case frontier.Illegal:
+		return p.fromSearch(found), nil
 	}
 	// The budget ended before the argument could be checked by searching. The
 	// zones' own proof stands, unminimised.
 	return p.tell(a), nil
 }
 
-// fromSearch makes a proof of a key that the search refuted.
-func (p *prover) fromSearch() *Proof {
-	deadline := time.Now().Add(proofTime)
-	set := p.shrink(deadline)
-	return p.tell(argument{flaw: flawSearch, set: p.minimise(set, nil, deadline)})
+// handful is how many operations a person follows.
+const handful = 12
+
+// fromSearch makes a proof of a key that the search refuted. Where leaving out
+// operations does not come down to a handful in half of the time, it is one that
+// begins with what the key can have held.
+func (p *prover) fromSearch(found model.Answer) *Proof {
+	deadline := p.search.until(0.5)
+	set := p.minimise(p.shrink(found.Until, deadline), nil, deadline)
+	if len(set) > handful {
+		cell, o := model.CASRegister(), p.whole()
+		if told, ok := cell.Explain(p.search.ctx, o, p.search.limits(p.search.until(1))); ok && len(told.Places) <= handful {
+			proof := tellGeneral(p.h, cell, o, told)
+			proof.Key = p.h.KeyName(p.key)
+			return proof
+		}
+	}
+	return p.tell(argument{flaw: flawSearch, set: set})
 }
 
 // shrink finds a small refuted set: first the operations that were called before
 // the violation shows, then without chunk after chunk of them (Zeller and
 // Hildebrandt's delta debugging). It returns all operations where time is short.
-func (p *prover) shrink(deadline time.Time) []int32 {
-	set := p.prefix(deadline)
+func (p *prover) shrink(notBefore int64, deadline time.Time) []int32 {
+	set := p.prefix(notBefore, deadline)
 	for chunk := len(set) / 2; chunk > 0 && time.Now().Before(deadline); {
 		removed := false
 		for from := 0; from < len(set) && time.Now().Before(deadline); {
@@ -234,9 +263,10 @@ func (p *prover) shrink(deadline time.Time) []int32 {
 }
 
 // prefix returns the operations called up to the instant at which the violation
-// shows. A refuted prefix stays refuted when more is added: so the instant is
-// found by doubling and halving. What returned later is unknown to a prefix.
-func (p *prover) prefix(deadline time.Time) []int32 {
+// shows, which is not before the one at which the search gave up. A refuted prefix
+// stays refuted when more is added: so the instant is found by doubling and halving.
+// What returned later is unknown to a prefix.
+func (p *prover) prefix(notBefore int64, deadline time.Time) []int32 {
 	var returns []int64
 	var all []int32
 	for place := range p.index {
@@ -266,12 +296,12 @@ func (p *prover) prefix(deadline time.Time) []int32 {
 			}
 			ops = append(ops, op)
 		}
-		result, _ := p.search.judge(p.initial, dropUnseen(ops), deadline)
-		return result == porcupine.Illegal
+		return p.judge(dropUnseen(ops), deadline).Verdict == frontier.Illegal
 	}
-	low, high := 0, 8 // shows(low) is false
-	for high < len(returns) && !shows(high) {
-		low, high = high, 2*high
+	low, _ := slices.BinarySearch(returns, notBefore) // shows(low) is false
+	high := low + 1
+	for step := 1; high < len(returns) && !shows(high); step *= 2 {
+		low, high = high, high+step
 	}
 	high = min(high, len(returns))
 	for low+1 < high && time.Now().Before(deadline) {

@@ -43,10 +43,40 @@ type SetFull struct {
 	// Linearizable says that a read must never miss an element: then stale and
 	// unsettled ones are violations too.
 	Linearizable bool
+	// Jepsen judges as Jepsen's checker/set-full does: no final read is asked for.
+	//
+	// An element is known from the return of its add, or of a read that held it,
+	// whichever is first. It is stable if the last read that holds it was called
+	// after the last that lacks it; lost if it is the other way round and that read
+	// was called after the element was known; never read otherwise. Stable
+	// elements are stale where a read lacks them that was called after they were
+	// known. Only reads that returned after the add's call count; where an element
+	// is added again, those after the last one. How an add ended is not asked, and
+	// what nobody added is not looked at.
+	//
+	// Lost elements are violations, and stale ones if Linearizable is set. A set
+	// of which no element is stable is inconclusive. On purpose it differs in two
+	// ways. An element that one read holds twice is a violation: Jepsen's looks for
+	// those, but its filter lets none through. And stale is an element that was
+	// missed for less than a millisecond too: Jepsen's rounds these away.
+	//
+	// Reads that are under way at one time are judged by their calls, which is
+	// stricter than linearizability: of two, the later called must hold what the
+	// other holds, or its elements are lost.
+	//
+	// Figures: reads, attempted (= stable + lost + never_read), stale and
+	// stale_below_1_ms (a part of stale), duplicated; stable_latency_<q>_ms and
+	// lost_latency_<q>_ms with q of min, p50, p95, p99 and max: for how many whole
+	// milliseconds after they were known stable elements were missed, and lost ones
+	// were there.
+	Jepsen bool
 }
 
 // Check implements [Checker].
 func (c SetFull) Check(ctx context.Context, evidence Evidence, budget Budget) Result {
+	if c.Jepsen {
+		return c.checkJepsen(ctx, evidence, budget)
+	}
 	f := fates{SetFull: c, h: evidence.History, result: Result{Checker: "set-full", Method: "scan"}}
 	began := time.Now()
 	if err := Sound(f.h); err != nil {

@@ -106,7 +106,11 @@ func init() {
 	named.Register(workloads.Registers{}, workloads.Appends{},
 		workloads.Transactions{}, workloads.WriteSkew{}, workloads.Bank{},
 		checkers.Linearizable{}, checkers.LoadFloor{}, checkers.RecoversWithin{}, checkers.FaultsBit{},
-		checkers.NothingLost{}, checkers.SetFull{}, checkers.FreshWithin{}, checkers.StaysUp{}, checkers.Complete{})
+		checkers.NothingLost{}, checkers.SetFull{}, checkers.Staleness{}, checkers.StaysUp{}, checkers.Complete{},
+		checkers.Set{}, checkers.TotalQueue{}, checkers.UniqueIDs{}, checkers.CounterBounds{}, checkers.Bank{},
+		checkers.LongFork{}, checkers.CausalReverse{}, checkers.Sessions{}, checkers.PerKeyOrder{},
+		checkers.MutualExclusion{}, checkers.ExactlyOnce{}, checkers.StreamOrder{}, checkers.Convergence{},
+		checkers.RecoveryTime{}, checkers.RecoveryPoint{}, checkers.Availability{}, checkers.LogPattern{})
 }
 
 func (s Scenario) withDefaults() Scenario {

@@ -98,5 +98,5 @@ var EtcdSerializable = harness.Scenario{
 	Faults:   longCut,
 	// Without a cut a member lags by milliseconds: a read that is half a second old
 	// shows that the cut was one.
-	Check: checkers.All{checkers.Linearizable{}, checkers.FreshWithin{Limit: 500 * time.Millisecond}},
+	Check: checkers.All{checkers.Linearizable{}, checkers.Staleness{Bound: 500 * time.Millisecond}},
 }

@@ -20,7 +20,7 @@ func TrackRecord() []harness.Finding {
 		{
 			Name:     "etcd-serializable-stale",
 			About:    "serializable reads are stale on a member that is cut off",
-			Scenario: EtcdSerializable, Broken: []string{"linearizable", "fresh"}, Controls: []harness.Scenario{EtcdMinorityCut},
+			Scenario: EtcdSerializable, Broken: []string{"linearizable", "staleness"}, Controls: []harness.Scenario{EtcdMinorityCut},
 		},
 		{
 			Name:     "etcd-kv",

@@ -1,17 +1,32 @@
 // Package model holds the sequential specifications that histories are judged
-// against, and two judges that are slow and sure.
+// against, and judges that are slow and sure.
 //
-// [CASRegister] is a porcupine model of one key: a cell that is read, written,
-// and swapped by compare-and-set. A register nobody swaps on is the same cell,
-// so [Register] differs in name only. [Operations] turns a key of a history into
-// porcupine's operations:
+// # Models
 //
-//	ops := model.Operations(h, key)
-//	result := porcupine.CheckOperationsTimeout(model.CASRegister(history.Nil, h.Text), ops, time.Minute)
+// A [Spec] says what states an object can be in, and what each operation does to
+// them. There are ones for what is tested most: [Register], [CASRegister],
+// [MultiRegister], [KV], [Set], [Counter], [FIFOQueue], [Queue], [Mutex],
+// [FencedMutex], [AppendList]; [ByName] finds those that a history's header names.
 //
-// [BruteForce] tries every order. It shares no code with porcupine nor with
-// [Step], so the fast checkers can be tested against both, and a proof of a few
-// operations can be verified by itself.
+// A model of one's own takes a name, the states at first, and a step; see the
+// example. Checkers take it as it is:
+//
+//	checkers.Linearizable{Model: highWater}
+//
+// What makes it fast is to say which operations only observe ([Spec.Observes]), which
+// are legal in any state ([Spec.Always]) and which commute ([Spec.Commute]). Where all
+// of many clients' operations change one object and nobody looks, the number of
+// orders grows beyond any budget, whatever the judge.
+//
+// Each spec is judged by the frontier search ([Spec.Judge], package frontier), by
+// brute force ([Spec.BruteForce]), and by porcupine ([Spec.Porcupine]): three
+// judges that share nothing but the specification.
+//
+// Where a header says that nobody knows what keys held at first, registers, counters,
+// stores and locks may hold anything; sets, lists and queues begin empty all the same.
+//
+// [Cell] is porcupine's model of a register, written apart from [CASRegister], and
+// [BruteForce] a judge of registers that shares no code with either.
 //
 // # What outcomes mean
 //

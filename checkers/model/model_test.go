@@ -77,7 +77,7 @@ func TestBothJudgesOnAHistory(t *testing.T) {
 		byForce, err := BruteForce(history.Nil, onKey)
 		require.NoError(t, err)
 		require.Equal(t, c.legal, byForce, name)
-		require.Equal(t, c.legal, porcupine.CheckOperations(Register(history.Nil, nil), Operations(c.h, 0)), name)
+		require.Equal(t, c.legal, porcupine.CheckOperations(Cell(history.Nil, nil), Operations(c.h, 0)), name)
 	}
 }
 
@@ -95,7 +95,7 @@ func TestBruteForceRefusesWhatWouldTakeForEver(t *testing.T) {
 }
 
 func TestDescriptions(t *testing.T) {
-	cell := CASRegister(history.Nil, func(v history.Value) string {
+	cell := Cell(history.Nil, func(v history.Value) string {
 		return strings.Replace(plainText(v), "7", "<7>", 1)
 	})
 	require.Equal(t, "&lt;7&gt;", cell.DescribeState(history.Value(7)), "porcupine puts it into innerHTML")

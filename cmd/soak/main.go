@@ -54,7 +54,7 @@ type item struct {
 
 func items() []item {
 	all := []item{
-		{name: "zones-differential", test: []string{"-run", "Agree", "./checkers"}, env: []string{"SEATRIAL_DIFFERENTIAL=100000"}},
+		{name: "differential", test: []string{"-run", "Agree", "./checkers", "./checkers/model"}, env: []string{"SEATRIAL_DIFFERENTIAL=100000"}},
 		{name: "killed-runner", test: []string{"-run", "TestAKilledRunner", "-count", "5", "./harness"}},
 		{name: "etcd-mixed", scenario: scenarios.EtcdMixed, runs: 20, need: 20, want: checkers.Pass, minOps: 5000, everyFault: true},
 		{name: "etcd-appends", scenario: scenarios.EtcdAppends, runs: 20, need: 20, want: checkers.Pass},

@@ -1,103 +1,139 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
+	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seatrial/seatrial/checkers"
-	"github.com/seatrial/seatrial/harness"
-	"github.com/seatrial/seatrial/harness/history"
+	"github.com/seatrial/seatrial/harness/history/edn"
 	"github.com/seatrial/seatrial/results"
 )
 
+// checkOptions are the flags of check.
+type checkOptions struct {
+	as       string // the model; empty where the history says it
+	initial  string
+	nilRead  string
+	unwrap   bool
+	report   string
+	judge    checkers.ModelOptions
+	given    map[string]bool // the flags that were given, by name
+	progress time.Duration   // how long to be silent
+}
+
 func (a *app) checkCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "check RUN",
-		Short: "Judge a saved run or history again, without starting anything",
-		Long: `Check reads a run directory, or a history file, and asks the judges again: those
-that the run's plan names, or for a history alone linearizability and enough load.
-Nothing is written.`,
-		Example: "  seatrial check results/runs/latest\n  seatrial check history.jsonl",
+	var o checkOptions
+	cmd := &cobra.Command{
+		Use:   "check FILE...",
+		Short: "Judge saved runs and histories, without starting anything",
+		Long: `Check reads run directories, history files of seatrial, and histories of Jepsen in
+EDN, and judges them: a run by the checks that its plan names, a history alone by
+the model that its header names or --as says. Nothing is written but the report.
+
+Models that are judged for linearizability: register, cas-register, multi-register,
+kv (read, write, append), mutex, fenced-mutex, fifo-queue, queue,
+linearizable-set, linearizable-counter.
+Models that are judged as Jepsen does: set, set-full, total-queue, counter,
+unique-ids, bank, long-fork, causal-reverse.
+
+Of several files a table is printed, and the exit code is that of the worst.`,
+		Example: `  seatrial check results/runs/latest
+  seatrial check history.jsonl
+  seatrial check jepsen/history.edn --as cas-register --initial 0
+  seatrial check *.edn --as register --unwrap`,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return fmt.Errorf("check takes one run directory or history file, and got %d", len(args))
+			if len(args) == 0 {
+				return errors.New("check takes run directories or history files, and got none")
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dir, err := results.Open(args[0])
-			if err != nil {
+			o.given = map[string]bool{}
+			for _, name := range []string{"initial", "nil-read", "unwrap", "total", "negative", "group", "as", "report"} {
+				o.given[name] = cmd.Flags().Changed(name)
+			}
+			o.judge.HasTotal, o.progress = o.given["total"], 2*time.Second
+			if err := o.validate(args); err != nil {
 				return err
 			}
-			path, found := dir.History()
-			if !found {
-				return fmt.Errorf("%s holds no %s: there is nothing to judge", args[0], results.HistoryFile)
-			}
-			h, err := history.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			checks, from, err := checksFor(dir, h.Header)
-			if err != nil {
-				return err
-			}
-			all := checks.Judge(cmd.Context(), checkers.Evidence{History: h, Logs: dir.Logs()}, checkers.Budget{})
-			a.verdict = checkers.Worst(all)
-			return failed(a.printCheck(path, from, h, all))
+			return a.check(cmd.Context(), args, o)
 		},
 	}
+	f := cmd.Flags()
+	f.StringVar(&o.as, "as", "", "the `MODEL` of the history, see above")
+	f.StringVar(&o.initial, "initial", "", "what every key held at first: an integer, nil, or a text; of EDN registers it is unknown unless given")
+	f.StringVar(&o.nilRead, "nil-read", "", "EDN: what a read of nil means, `wildcard` (nobody knows) or value (the key is absent)")
+	f.BoolVar(&o.unwrap, "unwrap", false, "EDN: values [k v] are a key and its value")
+	f.Int64Var(&o.judge.Total, "total", 0, "bank: what all balances sum up to; else all reads must agree")
+	f.BoolVar(&o.judge.Negative, "negative", false, "bank: balances may be negative")
+	f.IntVar(&o.judge.Group, "group", 0, "long-fork: how many keys a group has; else as many as a read covers")
+	f.StringVar(&o.report, "report", "", "write a report page to this `FILE`")
+	return cmd
 }
 
-// checksFor are the checks that the run's plan names, or those that every history
-// of a register can be asked.
-func checksFor(dir *results.Dir, header history.Header) (checks checkers.All, from string, err error) {
-	file, err := dir.OpenFile(results.PlanFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		checks = checkers.All{checkers.Linearizable{}}
-		if header.Model == "append-list" {
-			checks = checkers.All{checkers.NothingLost{}, checkers.SetFull{}}
-		}
-		return append(checks, checkers.LoadFloor{}, checkers.Complete{}), "its header", nil
-	} else if err != nil {
-		return nil, "", err
+// validate checks the flags against each other and against the number of files.
+func (o *checkOptions) validate(args []string) error {
+	if o.given["as"] && !checkers.HasModel(o.as) {
+		return fmt.Errorf("--as %q is no model: there are %s", o.as, strings.Join(checkers.Models(), ", "))
 	}
-	defer file.Close()
-	text, err := io.ReadAll(file)
-	if err != nil {
-		return nil, "", fmt.Errorf("read the plan: %w", err)
-	}
-	checks, err = harness.PlanChecks(text)
-	if err != nil {
-		return nil, "", fmt.Errorf("%s: %w", dir.Path(results.PlanFile), err)
-	}
-	return checks, results.PlanFile, nil
-}
-
-func (a *app) printCheck(path, from string, h *history.History, all []checkers.Result) error {
-	if a.json {
-		return a.printJSON(map[string]any{"history": path, "checks_from": from, "verdict": checkers.Worst(all), "results": all})
-	}
-	a.printf("%s: %d operations", shortPath(path), len(h.Ops))
-	if h.Header.Scenario != "" {
-		a.printf(" of %s, seed %d", h.Header.Scenario, h.Header.Seed)
-	}
-	a.printf("; judged as %s says\n\n", from)
-	for _, r := range all {
-		a.printf("%-12s  %s: %s\n", r.Verdict, r.Checker, r.Summary)
-		if r.Method != "" {
-			a.printf("              decided by %s in %.3f s\n", r.Method, r.Elapsed.Seconds())
-		}
-		if r.Proof != nil {
-			for _, line := range r.Proof.Story {
-				a.printf("              %s\n", strings.TrimSpace(line))
-			}
+	for flag, model := range map[string]string{"total": "bank", "negative": "bank", "group": "long-fork"} {
+		if o.given[flag] && o.as != model {
+			return fmt.Errorf("--%s is for --as %s", flag, model)
 		}
 	}
-	a.printf("\n%s\n", checkers.Worst(all))
+	switch {
+	case o.given["nil-read"] && o.nilRead != edn.Wildcard && o.nilRead != edn.NilValue:
+		return fmt.Errorf("--nil-read %q: it is %s or %s", o.nilRead, edn.Wildcard, edn.NilValue)
+	case o.given["group"] && o.judge.Group < 2:
+		return fmt.Errorf("--group %d: a group has at least 2 keys", o.judge.Group)
+	case o.given["report"] && len(args) > 1:
+		return fmt.Errorf("--report shows one history, and %d files are given", len(args))
+	}
 	return nil
+}
+
+// check judges files in turn. A file that can't be read does not keep the others
+// from being judged; the exit code is 64 all the same.
+func (a *app) check(ctx context.Context, paths []string, o checkOptions) error {
+	judged := make([]*judged, 0, len(paths))
+	var unreadable []error
+	for _, path := range paths {
+		j := a.judgeFile(ctx, path, o)
+		if j.err != nil {
+			unreadable = append(unreadable, j.err)
+		}
+		judged = append(judged, j)
+		a.verdict = max(a.verdict, j.Verdict)
+	}
+	if o.report != "" && len(unreadable) == 0 {
+		if err := writeCheckReport(o.report, judged[0]); err != nil {
+			return err
+		}
+	}
+	if len(paths) == 1 && len(unreadable) == 1 {
+		return unreadable[0]
+	}
+	if err := a.printCheck(judged, a.verdict); err != nil {
+		return failed(err)
+	}
+	if len(unreadable) > 0 {
+		return fmt.Errorf("%d of %d files can't be judged:\n%w", len(unreadable), len(paths), errors.Join(unreadable...))
+	}
+	return nil
+}
+
+// writeCheckReport writes the page of one history.
+func writeCheckReport(path string, j *judged) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	err = results.WriteReport(file, j.run(), j.history)
+	return errors.Join(err, file.Close())
 }

@@ -234,7 +234,7 @@ func TestLargeHistoriesDecodeToTheSame(t *testing.T) {
 	require.Greater(t, len(text), 2*chunk)
 	got, err := Decode(bytes.NewReader(text))
 	require.NoError(t, err)
-	require.Equal(t, h.Ops, got.Ops)
-	require.Equal(t, h.Micros, got.Micros)
-	require.True(t, slices.Equal(h.Elements, got.Elements))
+	require.True(t, slices.Equal(h.Ops, got.Ops), "the operations")
+	require.True(t, slices.Equal(h.Micros, got.Micros), "the steps")
+	require.True(t, slices.Equal(h.Elements, got.Elements), "the elements")
 }

@@ -74,6 +74,20 @@ func TestExport(t *testing.T) {
 `, export(t, b.History()))
 }
 
+// At one instant calls come before returns, but a process ends what it does before
+// it goes on, also where all of that is at one instant.
+func TestExportAtOneInstant(t *testing.T) {
+	h := history.NewBuilder(history.Header{Model: "register"}).
+		Write(0, "x", 1, 5, 10).Write(1, "x", 2, 5, 10).
+		Write(0, "x", 3, 10, 10).Write(2, "x", 4, 10, 11).Write(0, "x", 5, 10, 12).
+		History()
+	again := load(t, export(t, h), Options{Model: "register"})
+	require.Equal(t, told(h), strings.Split(strings.ReplaceAll(strings.Join(told(again), "\n"), "register", "x"), "\n"))
+	returned := func(i, j int) bool { return again.Ops[i].Return < again.Ops[j].Call }
+	require.True(t, returned(0, 2) && returned(2, 4), "one process, one after the other")
+	require.False(t, returned(1, 2) || returned(1, 3) || returned(1, 4) || returned(2, 3), "others overlap")
+}
+
 func TestExportOfEachModel(t *testing.T) {
 	N := history.None
 	for _, c := range []struct {

@@ -272,7 +272,7 @@ func TestModels(t *testing.T) {
 		{"set", "0 add 1, 0 add! 2, 0 read nil #{1 2}, 0 read nil nil", Options{}, []string{"append set = 1", "append set = 2 failed", "list set → [1 2]", "list set failed"}},
 		{"set-full", "0 add [0 1], 0 read nil (1 1 2), 0 read nil nil, 0 read nil #sorted/set [3]", Options{}, []string{`append set = "[0 1]"`, "list set → [1 1 2]", "list set → []", "list set → [3]"}},
 		{"linearizable-set", "0 add 1, 0 read nil []", Options{}, []string{"append set = 1", "list set → []"}},
-		{"counter", "0 add 5, 0 add -2, 0 read nil 3, 0 read nil nil", Options{}, []string{"add counter + 5", "add counter + -2", "read counter → 3", "read counter → ?"}},
+		{"counter", "0 add 5, 0 add -2, 0 read nil 3, 0 read nil nil", Options{}, []string{"add counter + 5", "add counter - 2", "read counter → 3", "read counter → ?"}},
 		{"linearizable-counter", "0 add [:a 5], 0 read [:a nil] [:a 5]", Options{Unwrap: true}, []string{"add :a + 5", "read :a → 5"}},
 		{"unique-ids", `0 generate nil 7, 0 generate nil "a-b", 0 generate! nil`, Options{}, []string{"generate ids → 7", "generate ids → a-b", "generate ids failed"}},
 		{"bank", "0 read nil {0 10, :b -3}, 0 transfer {:from 0, :to :b, :amount 5}, 0 transfer! {:from 0, :to :b, :amount 5}, 0 read? nil", Options{},

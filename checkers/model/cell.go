@@ -56,18 +56,14 @@ func stepCAS(state history.Value, in Input, out Output) (bool, history.Value) {
 	}
 }
 
-// Register is the model of a cell that is read and written. It is [CASRegister].
-func Register(initial history.Value, text func(history.Value) string) porcupine.Model {
-	return CASRegister(initial, text)
-}
-
-// CASRegister is the model of one cell. Inputs are of type [Input], outputs of
+// Cell is porcupine's model of one cell that is read, written and swapped: the
+// oracle in tests, and what pictures are drawn with. Inputs are of type [Input], outputs of
 // type [Output], states of type history.Value. text says how a value is written;
 // nil means as a number.
 //
 // Descriptions of states are escaped: porcupine's page puts them into innerHTML.
 // Descriptions of operations are not: the page sets them as text.
-func CASRegister(initial history.Value, text func(history.Value) string) porcupine.Model {
+func Cell(initial history.Value, text func(history.Value) string) porcupine.Model {
 	if text == nil {
 		text = plainText
 	}

@@ -1,0 +1,418 @@
+package frontier
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// engine is one search.
+type engine[S comparable] struct {
+	p      *Problem[S]
+	ctx    context.Context
+	limits Limits
+	events []int32 // calls, and the complements of returns
+	slots  []int32 // by operation: its bit
+	words  int
+
+	pos     int // of the next event
+	states  states[S]
+	usages  usages
+	rows    []uint64 // the frontier
+	stride  int
+	spare   []uint64
+	changes []uint64 // bits of those under way that are no observers
+
+	underway  []int32 // changes that return, by their returns
+	observers []int32 // observers under way
+	fresh     []int32 // observers called since the last return
+	open      []int32 // classes with changes of unknown outcome that were called
+	calls     int     // operations that were called
+	called    []int32 // by class: how many of those
+	sample    []int32 // by class: one of those, None where there is none yet
+	pending   []int32 // by holding: answered operations that need it and are not called yet
+	lastCall  []int64 // by holding: the latest call of those
+	soonest   []int64 // by operation: the earliest return of changes among it and all that follow
+
+	work, after table
+	row         []uint64 // in the making
+	stamps      []int32  // by class: the last configuration in which it was tried
+	stamp       int32
+	many        []S
+	lastDoubt   int     // the last operation that can be refuted
+	following   []int32 // by operation: it, if it is an observer, or the next that is
+	// What the returning operation depends on in a configuration: by place in
+	// underway, in observers, and in open.
+	relevant, seen, seenOpen []bool
+	list                     []int32
+
+	wide     int  // up to which event all changes of unknown outcome are tried
+	full     int  // up to which event all configurations are kept
+	narrowed bool // somewhere they were not
+	saved    [savedKinds]checkpoint
+	// fromStart says that the last time the search went back to the beginning.
+	fromStart bool
+	handled   int // returns
+	keep      int // up to how many states are not collected
+
+	answer Answer[S]
+	reason string
+	since  int   // steps since the limits were looked at
+	fixed  int64 // bytes of what does not grow
+}
+
+func newEngine[S comparable](ctx context.Context, p *Problem[S], limits Limits) *engine[S] {
+	e := &engine[S]{p: p, ctx: ctx, limits: limits, keep: leastKept}
+	e.events = makeEvents(p.Ops)
+	for len(e.events) > p.Begun {
+		last := e.events[len(e.events)-1]
+		if last < 0 && !p.Ops[^last].Always {
+			break
+		}
+		e.events = e.events[:len(e.events)-1] // nothing that follows can be refuted
+	}
+	for i := range p.Ops {
+		if op := &p.Ops[i]; !op.Always && op.Return != Never {
+			e.lastDoubt = i
+		}
+	}
+	e.slots, e.words = makeSlots(p.Ops, e.events)
+	e.stride = 1 + e.words
+	e.changes, e.row = make([]uint64, e.words), make([]uint64, e.stride)
+	e.called, e.sample, e.stamps = make([]int32, p.Classes), make([]int32, p.Classes), make([]int32, p.Classes)
+	for i := range e.sample {
+		e.sample[i] = None
+	}
+	if p.Holds != nil {
+		e.countHoldings()
+	}
+	if p.Lost != nil {
+		e.following = make([]int32, len(p.Ops)+1)
+		e.following[len(p.Ops)] = None
+		for i := len(p.Ops) - 1; i >= 0; i-- {
+			if e.following[i] = e.following[i+1]; p.Ops[i].Observer {
+				e.following[i] = int32(i)
+			}
+		}
+	}
+	e.states.holdI, e.states.bytes = p.Holds, p.Bytes
+	e.states.reset()
+	e.usages.reset()
+	e.fixed = int64(cap(e.events)+cap(e.slots)+3*p.Classes+p.Holdings)*4 + int64(cap(e.lastCall)+cap(e.soonest))*8 + int64(cap(e.following))*4 + int64(len(p.Ops))*32
+	e.begin()
+	return e
+}
+
+func (e *engine[S]) countHoldings() {
+	ops := e.p.Ops
+	e.pending, e.lastCall = make([]int32, e.p.Holdings), make([]int64, e.p.Holdings)
+	e.soonest = make([]int64, len(ops)+1)
+	e.soonest[len(ops)] = Never
+	for i := len(ops) - 1; i >= 0; i-- {
+		op := &ops[i]
+		e.soonest[i] = e.soonest[i+1]
+		if !op.Observer {
+			e.soonest[i] = min(e.soonest[i], op.Return)
+		}
+		if op.Needs != None && op.Return != Never {
+			e.pending[op.Needs]++
+			e.lastCall[op.Needs] = max(e.lastCall[op.Needs], op.Call)
+		}
+	}
+}
+
+// begin makes the first configurations.
+func (e *engine[S]) begin() {
+	for e.pos < e.p.Begun {
+		e.call(e.events[e.pos])
+		e.pos++
+	}
+	e.after.reset(e.stride)
+	for _, c := range e.p.Start {
+		clear(e.row)
+		usage := uint32(0)
+		for _, op := range c.Taken {
+			if slot := e.slots[op]; slot == None {
+				usage = e.usages.plus(usage, e.p.Ops[op].Class)
+			} else {
+				e.row[1+slot/64] |= 1 << (slot % 64)
+			}
+		}
+		e.row[0] = rowOf(e.states.number(c.State), usage)
+		e.settle(e.row, e.observers)
+		e.after.put(e.row, e.changes, &e.usages)
+	}
+	e.fresh = e.fresh[:0]
+	e.takeAfter()
+}
+
+func (e *engine[S]) judge() Answer[S] {
+	e.look()
+	dead, back := -1, 0
+	for e.reason == "" && e.pos < len(e.events) {
+		if e.calls > e.lastDoubt && e.settled() {
+			break
+		}
+		e.next()
+		if e.reason != "" || len(e.rows) > 0 {
+			continue
+		}
+		if !e.narrowed {
+			e.answer.Verdict = Illegal
+			break
+		}
+		if e.pos > dead {
+			dead, back = e.pos, firstBack
+		} else {
+			back *= 8
+		}
+		// From the beginning twice: first with one of the configurations that
+		// differ in their usage only, then with all.
+		if e.saved[savedKinds-1].pos >= dead-back && e.wide >= dead && e.fromStart {
+			e.full = dead
+		}
+		e.goBack(dead, back)
+	}
+	e.answer.Returns = e.handled
+	if e.reason != "" {
+		e.answer.Verdict, e.answer.Reason = Undecided, e.reason
+	} else if e.answer.Verdict != Illegal {
+		e.answer.Verdict = Legal
+	}
+	return e.answer
+}
+
+// settled reports whether, in some configuration, all operations were taken that can
+// be refuted: then nothing can go wrong any more.
+func (e *engine[S]) settled() bool {
+	taken := func(row []uint64, list []int32) bool {
+		for _, n := range list {
+			if slot := e.slots[n]; !e.p.Ops[n].Always && row[1+slot/64]>>(slot%64)&1 == 0 {
+				return false
+			}
+		}
+		return true
+	}
+	for at := 0; at < len(e.rows); at += e.stride {
+		row := e.rows[at : at+e.stride]
+		e.settle(row, e.fresh)
+		if taken(row, e.observers) && taken(row, e.underway) {
+			return true
+		}
+	}
+	return false
+}
+
+// next handles one event.
+func (e *engine[S]) next() {
+	event := e.events[e.pos]
+	if base := &e.saved[savedKinds-1]; !base.set && (len(e.open) > 0 || event >= 0 && e.p.Ops[event].Return == Never) {
+		e.saveAt(savedKinds - 1)
+	}
+	e.pos++
+	if event >= 0 {
+		e.call(event)
+		return
+	}
+	e.returned(^event)
+	e.handled++
+	e.collect()
+	e.save()
+}
+
+func (e *engine[S]) call(n int32) {
+	op := &e.p.Ops[n]
+	e.calls = int(n) + 1
+	if op.Return == Never {
+		if e.called[op.Class]++; e.called[op.Class] == 1 {
+			e.open = append(e.open, op.Class)
+		}
+		e.sample[op.Class] = n
+		return
+	}
+	if op.Needs != None {
+		e.pending[op.Needs]--
+	}
+	if op.Observer {
+		e.observers = append(e.observers, n)
+		e.fresh = append(e.fresh, n)
+		return
+	}
+	e.addChange(n)
+}
+
+func (e *engine[S]) addChange(n int32) {
+	slot := e.slots[n]
+	e.changes[slot/64] |= 1 << (slot % 64)
+	at := len(e.underway)
+	for at > 0 && e.p.Ops[e.underway[at-1]].Return > e.p.Ops[n].Return {
+		at--
+	}
+	e.underway = slices.Insert(e.underway, at, n)
+}
+
+// settle takes observers that are legal in a row's state.
+func (e *engine[S]) settle(row []uint64, observers []int32) {
+	state := uint32(row[0])
+	for _, n := range observers {
+		slot := e.slots[n]
+		if row[1+slot/64]>>(slot%64)&1 == 1 {
+			continue
+		}
+		if needs := e.p.Ops[n].Needs; needs != None && needs != e.states.holds[state] {
+			continue
+		}
+		e.answer.Steps++
+		if e.p.Branch == nil {
+			if _, ok := e.p.Step(e.states.all[state], n); !ok {
+				continue
+			}
+		} else if e.many = e.p.Branch(e.states.all[state], n, e.many[:0]); len(e.many) == 0 {
+			continue
+		}
+		row[1+slot/64] |= 1 << (slot % 64)
+	}
+}
+
+// returned keeps the configurations in which an operation was taken, or can be.
+func (e *engine[S]) returned(n int32) {
+	slot := e.slots[n]
+	word, bit := 1+int(slot/64), uint64(1)<<(slot%64)
+	all := true
+	for at := 0; at < len(e.rows); at += e.stride {
+		row := e.rows[at : at+e.stride]
+		e.settle(row, e.fresh)
+		all = all && row[word]&bit != 0
+	}
+	e.fresh = e.fresh[:0]
+	e.remove(n)
+	if all {
+		for at := word; at < len(e.rows); at += e.stride {
+			e.rows[at] &^= bit
+		}
+		return
+	}
+	e.work.reset(e.stride)
+	e.after.reset(e.stride)
+	e.work.dropped, e.after.dropped = false, false
+	e.work.single, e.after.single = e.pos > e.full, e.pos > e.full
+	for at := 0; at < len(e.rows); at += e.stride {
+		row := e.rows[at : at+e.stride]
+		if row[word]&bit == 0 {
+			e.work.put(row, e.changes, &e.usages)
+			continue
+		}
+		row[word] &^= bit
+		e.after.put(row, e.changes, &e.usages)
+	}
+	e.explore(n)
+	if e.reason != "" {
+		return
+	}
+	e.narrowed = e.narrowed || e.work.dropped || e.after.dropped
+	if e.after.live == 0 {
+		e.remember(n)
+	}
+	e.takeAfter()
+}
+
+func (e *engine[S]) remove(n int32) {
+	list := &e.underway
+	if e.p.Ops[n].Observer {
+		list = &e.observers
+	} else {
+		slot := e.slots[n]
+		e.changes[slot/64] &^= 1 << (slot % 64)
+	}
+	at := slices.Index(*list, n)
+	*list = slices.Delete(*list, at, at+1)
+}
+
+// takeAfter makes what survived the frontier.
+func (e *engine[S]) takeAfter() {
+	e.rows = e.rows[:0]
+	for n := range e.after.count() {
+		if !e.after.dead[n] {
+			e.rows = append(e.rows, e.after.row(n)...)
+		}
+	}
+	e.answer.Widest = max(e.answer.Widest, e.after.live)
+}
+
+// remember notes in which states the operation was tried that no configuration survived.
+func (e *engine[S]) remember(n int32) {
+	e.answer.At, e.answer.Found = n, nil
+	seen := map[uint32]bool{}
+	for i := range e.work.count() {
+		state := uint32(e.work.row(i)[0])
+		if !seen[state] && len(seen) < FoundLimit {
+			seen[state] = true
+			e.answer.Found = append(e.answer.Found, e.states.all[state])
+		}
+	}
+}
+
+// lookEvery is after how many steps the limits are looked at.
+const lookEvery = 1 << 10
+
+// look notes when a limit is reached.
+func (e *engine[S]) look() {
+	held := e.size()
+	e.answer.Bytes = max(e.answer.Bytes, held)
+	switch {
+	case e.ctx.Err() != nil:
+		e.reason = "the search was called off"
+	case !e.limits.Deadline.IsZero() && !time.Now().Before(e.limits.Deadline):
+		e.reason = "the search ran out of time"
+	case e.limits.Bytes > 0 && held > e.limits.Bytes:
+		e.reason = fmt.Sprintf("the search needed more than its %d MB of memory", e.limits.Bytes>>20)
+	}
+}
+
+func (e *engine[S]) size() int64 {
+	held := e.fixed + e.states.size() + e.usages.size() + e.work.size() + e.after.size() + int64(cap(e.rows))*8
+	for i := range e.saved {
+		held += int64(cap(e.saved[i].rows)) * 8
+	}
+	if e.p.Held != nil {
+		held += e.p.Held()
+	}
+	return held
+}
+
+// export lists the frontier's configurations.
+func (e *engine[S]) export() []Config[S] {
+	var configs []Config[S]
+	for at := 0; at < len(e.rows); at += e.stride {
+		row := e.rows[at : at+e.stride]
+		e.settle(row, e.fresh)
+		c := Config[S]{State: e.states.all[uint32(row[0])]}
+		for _, list := range [][]int32{e.underway, e.observers} {
+			for _, n := range list {
+				if slot := e.slots[n]; row[1+slot/64]>>(slot%64)&1 == 1 {
+					c.Taken = append(c.Taken, n)
+				}
+			}
+		}
+		c.Taken = append(c.Taken, e.takenUnknown(uint32(row[0]>>32))...)
+		configs = append(configs, c)
+	}
+	return configs
+}
+
+// takenUnknown names operations for what a usage counts: the earliest of each class.
+func (e *engine[S]) takenUnknown(usage uint32) []int32 {
+	list := e.usages.list(usage)
+	var taken []int32
+	for i := 0; i < len(list); i += 2 {
+		left := list[i+1]
+		for n := 0; left > 0; n++ {
+			if op := &e.p.Ops[n]; op.Return == Never && op.Class == int32(list[i]) {
+				taken = append(taken, int32(n))
+				left--
+			}
+		}
+	}
+	return taken
+}

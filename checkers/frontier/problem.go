@@ -1,0 +1,167 @@
+package frontier
+
+import (
+	"context"
+	"math"
+	"time"
+)
+
+// Never is the return time of an operation whose outcome nobody knows.
+const Never = int64(math.MaxInt64)
+
+// None stands for no class and no holding.
+const None = int32(-1)
+
+// Op is an operation as far as the search is concerned.
+type Op struct {
+	// Call and Return are instants. An operation comes before another only where
+	// its return is less than the other's call: equal instants are concurrent.
+	Call, Return int64
+	// Class is a number below [Problem.Classes], or [None]. Operations of one class
+	// lead from any state to the same states. One that never returns must have one.
+	Class int32
+	// Needs is the number of the only holding in which the operation can be taken,
+	// or [None]; see [Problem.Holds].
+	Needs int32
+	// Always says that the operation is legal in every state.
+	Always bool
+	// Observer says that the operation leaves every state in which it is legal as
+	// it is.
+	Observer bool
+}
+
+// Config is a configuration: a state, and which operations have been taken of those
+// under way.
+type Config[S comparable] struct {
+	State S
+	// Taken are places in [Problem.Ops].
+	Taken []int32
+}
+
+// Problem is what is to be decided.
+type Problem[S comparable] struct {
+	// Ops are in the order of their calls.
+	Ops []Op
+	// Classes is how many classes there are.
+	Classes int
+	// Start are the configurations to begin with. Where they have taken operations,
+	// these must be among the first Begun of Ops, which are under way at the start.
+	Start []Config[S]
+	Begun int
+	// Step says what state an operation leads to, and false where it is not legal.
+	Step func(state S, op int32) (S, bool)
+	// Branch is asked instead of Step where it is not nil: it appends all states
+	// that the operation may lead to.
+	Branch func(state S, op int32, to []S) []S
+	// Holds numbers states that never come back once they are left, from 0 to
+	// Holdings-1: all states with one number are left for good together. [None] is
+	// any other state. Operations that are no observers must lead out of a state
+	// that has a number. nil: there are none.
+	Holds    func(state S) int32
+	Holdings int
+	// Commute says of two operations that one after the other, in whatever state, they
+	// are legal in both orders or in neither, and lead to the same state. nil: of no two.
+	Commute func(a, b int32) bool
+	// Lost says that an observer is not legal in a state, nor in any that can follow. nil:
+	// of none.
+	Lost func(state S, op int32) bool
+	// Bytes is what a state occupies beyond its own size, and Held what Step
+	// keeps in tables of its own. nil is nothing.
+	Bytes func(state S) int64
+	Held  func() int64
+}
+
+// Limits bound a search. The zero value has none.
+type Limits struct {
+	Deadline time.Time
+	// Bytes is how much the search may hold in its tables, which is counted.
+	Bytes int64
+}
+
+// Verdict is the search's answer.
+type Verdict int
+
+const (
+	// Undecided: a limit was reached.
+	Undecided Verdict = iota
+	// Legal: there is an order.
+	Legal
+	// Illegal: there is none.
+	Illegal
+)
+
+// String is the verdict's word.
+func (v Verdict) String() string { return [...]string{"undecided", "legal", "illegal"}[v] }
+
+// Answer is what the search found.
+type Answer[S comparable] struct {
+	Verdict Verdict
+	// Reason says which limit was reached, where Undecided.
+	Reason string
+	// At is the place of the operation at whose return no configuration was left,
+	// where Illegal: what was called up to that instant is illegal by itself.
+	At int32
+	// Found are the states in which that operation was tried, in no order, at most [FoundLimit].
+	Found []S
+	// Returns counts returns that were handled, Steps operations tried, and Widest
+	// is the largest number of configurations from one return to the next.
+	Returns, Steps, Widest int
+	// Bytes is the most that was held.
+	Bytes int64
+}
+
+// FoundLimit bounds [Answer.Found].
+const FoundLimit = 64
+
+// Judge decides.
+func (p *Problem[S]) Judge(ctx context.Context, limits Limits) Answer[S] {
+	e := newEngine(ctx, p, limits)
+	return e.judge()
+}
+
+// Station is a moment of a search: just before an operation returns.
+type Station[S comparable] struct {
+	// At is the place of the operation that is about to return.
+	At int32
+	// Configs are all configurations that are possible then; those that another
+	// dominates are left out.
+	Configs []Config[S]
+	// Calls is how many operations were called by then: the first ones of Ops.
+	Calls int
+}
+
+// Trail returns the stations before the last returns up to that of an operation,
+// at most so many. It is false where a limit was reached.
+func (p *Problem[S]) Trail(ctx context.Context, limits Limits, at int32, most int) ([]Station[S], bool) {
+	e := newEngine(ctx, p, limits)
+	e.wide, e.full = len(e.events), len(e.events)
+	var trail []Station[S]
+	first := e.returnsBefore(at) - most + 1
+	for e.pos < len(e.events) {
+		event := e.events[e.pos]
+		if event < 0 && e.handled >= first {
+			trail = append(trail, Station[S]{At: ^event, Configs: e.export(), Calls: e.pos - e.handled})
+		}
+		if event == ^at {
+			return trail, true
+		}
+		if e.next(); e.reason != "" || len(e.rows) == 0 {
+			return nil, false
+		}
+	}
+	return nil, false
+}
+
+// returnsBefore counts the returns before that of an operation.
+func (e *engine[S]) returnsBefore(at int32) int {
+	n := 0
+	for _, event := range e.events {
+		if event == ^at {
+			break
+		}
+		if event < 0 {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,219 @@
+package model
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/seatrial/seatrial/harness/history"
+)
+
+// Text is the state of a [KV].
+type Text struct {
+	Text string
+	// Since says that nobody knows what was there at first, and that no read has
+	// told: Text is what was appended since.
+	Since bool
+}
+
+// KV is a key of a store of texts, as of porcupine's example and of the labs that it
+// was made for: [history.Write] puts, [history.Append] adds text at the end, and
+// [history.Read] is told the whole text. Integers are texts too, in decimals. A
+// key that is absent ([history.Nil]) holds the empty text: a read that finds nothing
+// may be told either.
+func KV() Spec[Text] {
+	return Spec[Text]{
+		Name:   "kv",
+		Kinds:  []history.Kind{history.Read, history.Write, history.Append},
+		Always: putsAlways,
+		Fresh:  freshKV,
+	}
+}
+
+func freshKV(o *Object) Spec[Text] {
+	s := KV()
+	s.Initial = func(o *Object) []Text {
+		if o.Anything {
+			return []Text{{"", true}}
+		}
+		return []Text{{kvText(o.H, o.First), false}}
+	}
+	s.Step = stepKV
+	// The first read of what nobody knew makes it known: it is no observer.
+	unknown := o.Anything
+	s.Observes = func(op Op) bool { return op.Kind == history.Read && !unknown }
+	s.Bytes = func(state Text) int64 { return int64(len(state.Text)) }
+	s.Describe = func(_ *Object, state Text) string {
+		if state.Since {
+			return "what it was at first and " + strconv.Quote(state.Text)
+		}
+		return strconv.Quote(state.Text)
+	}
+	s.Reduce = reduceKV
+	return s
+}
+
+func stepKV(state Text, op Op) (Text, bool) {
+	switch {
+	case op.Kind == history.Write:
+		return Text{kvText(op.h, op.Value), false}, true
+	case op.Kind == history.Append:
+		return Text{state.Text + kvText(op.h, op.Value), state.Since}, true
+	case !op.Known() || op.Result == history.None:
+		return state, true
+	case state.Since:
+		text := kvText(op.h, op.Result)
+		return Text{text, false}, strings.HasSuffix(text, state.Text)
+	}
+	return state, sameText(op.h, op.Result, state.Text)
+}
+
+func kvText(h *history.History, v history.Value) string {
+	if v == history.Nil {
+		return ""
+	}
+	return h.Text(v)
+}
+
+func sameText(h *history.History, v history.Value, text string) bool {
+	if v.IsInt() {
+		var room [24]byte
+		return string(strconv.AppendInt(room[:0], int64(v), 10)) == text
+	}
+	return kvText(h, v) == text
+}
+
+// reduceKV leaves out puts and appends of unknown outcome whose text is part of no
+// text that was read after their call. Had one happened, then until the next put
+// every text would have it in it, so nobody looked; and after that it is gone.
+func reduceKV(_ *Spec[Text], o *Object) *Object {
+	var read []Op
+	for i := len(o.Ops) - 1; i >= 0; i-- {
+		if op := o.Op(i); op.Kind == history.Read && op.Known() && op.Result != history.None {
+			read = append(read, op)
+		}
+	}
+	return o.filter(func(i int) bool {
+		op := o.Op(i)
+		if op.Known() || op.Kind == history.Read {
+			return op.Known()
+		}
+		piece := kvText(o.H, op.Value)
+		for _, r := range read {
+			if r.Return >= op.Call && strings.Contains(kvText(o.H, r.Result), piece) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// MultiRegister is a store of several registers, on which transactions of reads and
+// writes take effect at one instant; single reads and writes are transactions of
+// one. All keys of the history are one object.
+func MultiRegister() Spec[int32] {
+	return Spec[int32]{
+		Name:  "multi-register",
+		Kinds: []history.Kind{history.Txn, history.Read, history.Write},
+		Whole: true,
+		Fresh: freshMulti,
+	}
+}
+
+// cellsTable is the table of a multi-register's states: by key, the number of the
+// value that it holds, 0 for what it held at first.
+type cellsTable struct {
+	first    history.Value
+	anything bool
+	values   *numbers // a value's number in a state is one more than here
+	vectors  *vectors
+}
+
+func freshMulti(o *Object) Spec[int32] {
+	c := &cellsTable{first: o.First, anything: o.Anything, values: newNumbers(len(o.Ops)), vectors: newVectors(len(o.H.Keys))}
+	s := MultiRegister()
+	s.Initial = func(*Object) []int32 { return []int32{0} }
+	s.Step = c.step
+	s.Held = func() int64 { return c.values.size() + c.vectors.size() }
+	s.Describe = c.describe
+	s.Observes = func(op Op) bool {
+		if c.anything {
+			return false // a read of what nobody knew makes it known
+		}
+		if op.Kind != history.Txn {
+			return op.Kind == history.Read
+		}
+		for _, m := range op.Transaction() {
+			if m.Kind != history.Read {
+				return false
+			}
+		}
+		return true
+	}
+	return s
+}
+
+func (c *cellsTable) step(state int32, op Op) (int32, bool) {
+	switch op.Kind {
+	case history.Read:
+		return c.read(state, int32(op.Key), op.Result)
+	case history.Write:
+		return c.write(state, int32(op.Key), op.Value), true
+	}
+	for _, m := range op.Transaction() {
+		ok := true
+		switch m.Kind {
+		case history.Write:
+			state = c.write(state, int32(m.Key), m.Value)
+		case history.Read:
+			if op.Known() {
+				state, ok = c.read(state, int32(m.Key), m.Value)
+			}
+		default:
+			ok = false
+		}
+		if !ok {
+			return state, false
+		}
+	}
+	return state, true
+}
+
+// number is what a state has for a value. What was held at first and is known has
+// one number, whether it was ever written or not.
+func (c *cellsTable) number(v history.Value) int32 {
+	if !c.anything && v == c.first {
+		return 0
+	}
+	return c.values.at(v) + 1
+}
+
+func (c *cellsTable) write(state, key int32, v history.Value) int32 {
+	return c.vectors.set(state, key, c.number(v))
+}
+
+func (c *cellsTable) read(state, key int32, v history.Value) (int32, bool) {
+	if v == history.None {
+		return state, true
+	}
+	have := c.vectors.get(state, key)
+	if have == 0 && c.anything {
+		return c.write(state, key, v), true
+	}
+	return state, have == c.number(v)
+}
+
+func (c *cellsTable) describe(o *Object, state int32) string {
+	const most = 8
+	var words []string
+	c.vectors.each(state, func(key, n int32) bool {
+		words = append(words, o.H.KeyName(history.Key(key))+" = "+o.H.Text(c.values.values[n-1]))
+		return len(words) <= most
+	})
+	if len(words) > most {
+		words[most] = "…"
+	}
+	if len(words) == 0 {
+		return "as it was at first"
+	}
+	return strings.Join(words, ", ")
+}

@@ -1,0 +1,214 @@
+package checkers
+
+import (
+	"context"
+	"fmt"
+	"math/bits"
+	"time"
+
+	"github.com/seatrial/seatrial/harness/history"
+)
+
+// orderRun is one call of a checker that reads a history key by key.
+type orderRun struct {
+	ctx      context.Context
+	h        *history.History
+	deadline time.Time
+	steps    int
+	stopped  error // why not everything was judged; nil where it was
+	result   Result
+}
+
+// runOrder prepares a run, has the history judged, and concludes. What was found
+// before time ran out stands; conclude looks at stopped after its findings.
+func runOrder(ctx context.Context, name string, evidence Evidence, budget Budget, judge func(*orderRun), conclude func(*orderRun)) Result {
+	began := time.Now()
+	budget = budget.WithDefaults()
+	r := orderRun{ctx: ctx, h: evidence.History, deadline: began.Add(budget.Time), result: Result{Checker: name, Method: "scan"}}
+	if err := Sound(r.h); err != nil {
+		r.say(Error, "%v", err)
+	} else if need := r.bytes(); need > budget.Bytes {
+		r.say(Inconclusive, "nothing was judged: it may take %d MB of memory, and the budget is %d MB", need>>20, budget.Bytes>>20)
+	} else {
+		if r.alive() {
+			judge(&r)
+		}
+		conclude(&r)
+	}
+	r.result.Elapsed = time.Since(began)
+	return r.result
+}
+
+// bytes is what the tables of the hungriest of these checkers take, at most.
+func (r *orderRun) bytes() int64 {
+	return 1<<16 + 200*int64(len(r.h.Ops)) + 100*int64(len(r.h.Elements)) + 64*int64(len(r.h.Keys))
+}
+
+func (r *orderRun) say(v Verdict, format string, args ...any) {
+	r.result.Verdict, r.result.Summary = v, fmt.Sprintf(format, args...)
+}
+
+// alive reports whether there is time left.
+func (r *orderRun) alive() bool {
+	if r.stopped == nil {
+		r.stopped = inTime(r.ctx, r.deadline)
+	}
+	return r.stopped == nil
+}
+
+// goOn is alive for inner loops: it looks at the clock now and then.
+func (r *orderRun) goOn() bool {
+	r.steps++
+	return r.steps&(1<<15-1) != 0 || r.alive()
+}
+
+// split sorts the places in History.Ops into lists, in the order of their calls: slot
+// says which list an operation is of, none for none. It is asked once for each, in
+// that order. The seats of all processes come with it: one pass finds both.
+func split(h *history.History, lists int, slot func(op *history.Op) int32) ([][]int32, seats) {
+	counts, total, last := make([]int32, lists), int32(0), int32(0)
+	slots := make([]int32, len(h.Ops))
+	for i := range h.Ops {
+		op := &h.Ops[i]
+		last = max(last, op.Process)
+		if slots[i] = slot(op); slots[i] != none {
+			counts[slots[i]]++
+			total++
+		}
+	}
+	all, split := make([]int32, total), make([][]int32, lists)
+	for n, count := range counts {
+		split[n], all = all[:0:count], all[count:]
+	}
+	for i, n := range slots {
+		if n != none {
+			split[n] = append(split[n], int32(i))
+		}
+	}
+	return split, numberSeats(h, last)
+}
+
+// seats gives processes numbers from zero on, so that arrays can be kept by them.
+type seats struct {
+	count  int32
+	sparse map[int32]int32 // nil where processes are numbered densely themselves
+}
+
+func numberSeats(h *history.History, last int32) seats {
+	if int(last) < 2*len(h.Ops)+1024 {
+		return seats{count: last + 1}
+	}
+	s := seats{sparse: map[int32]int32{}}
+	for i := range h.Ops {
+		if _, known := s.sparse[h.Ops[i].Process]; !known {
+			s.sparse[h.Ops[i].Process] = s.count
+			s.count++
+		}
+	}
+	return s
+}
+
+func (s *seats) of(process int32) int32 {
+	if s.sparse == nil {
+		return process
+	}
+	return s.sparse[process]
+}
+
+// bySeat links operations of one process to each other, so that the operations of
+// a key can be read process by process. It is used for one key after the other.
+type bySeat struct {
+	seats
+	first, last, stamp []int32 // by seat; valid where stamp is that of the key
+	round              int32
+	order              []int32 // the seats that the key has, in the order of their first operation
+	next               []int32 // by number in the key's list
+}
+
+func newBySeat(known seats) bySeat {
+	s := bySeat{seats: known}
+	s.first, s.last, s.stamp = make([]int32, s.count), make([]int32, s.count), make([]int32, s.count)
+	return s
+}
+
+// link makes ready to read the operations at some places.
+func (s *bySeat) link(h *history.History, places []int32) {
+	s.round++
+	s.order, s.next = s.order[:0], append(s.next[:0], places...)
+	for n, place := range places {
+		seat := s.of(h.Ops[place].Process)
+		s.next[n] = none
+		if s.stamp[seat] != s.round {
+			s.stamp[seat], s.first[seat] = s.round, int32(n)
+			s.order = append(s.order, seat)
+		} else {
+			s.next[s.last[seat]] = int32(n)
+		}
+		s.last[seat] = int32(n)
+	}
+}
+
+// numbering gives the values of one key consecutive numbers, in the order in which
+// they come: open addressing, at most half full.
+type numbering struct {
+	slots  []int32 // one more than the number; 0 is free
+	values []history.Value
+}
+
+// reset makes the table empty, with room for so many values.
+func (t *numbering) reset(values int) {
+	size := 1 << bits.Len(uint(2*values+8))
+	if cap(t.slots) < size {
+		t.slots = make([]int32, size)
+	} else {
+		t.slots = t.slots[:size]
+		clear(t.slots)
+	}
+	t.values = t.values[:0]
+}
+
+// slot is where the search for a value begins; see [blockTable.slot].
+func (t *numbering) slot(v history.Value) int {
+	group := uint64(v) >> 3
+	group = (group ^ group>>29) * 0x9e3779b97f4a7c15
+	group ^= group >> 32
+	return int(group<<3|uint64(v)&7) & (len(t.slots) - 1)
+}
+
+// find returns the number of a value, none where it has none.
+func (t *numbering) find(v history.Value) int32 {
+	for i := t.slot(v); ; i = (i + 1) & (len(t.slots) - 1) {
+		n := t.slots[i] - 1
+		if n < 0 || t.values[n] == v {
+			return n
+		}
+	}
+}
+
+// at returns the number of a value, and whether it was given just now.
+func (t *numbering) at(v history.Value) (n int32, fresh bool) {
+	i := t.slot(v)
+	for ; t.slots[i] != 0; i = (i + 1) & (len(t.slots) - 1) {
+		if n := t.slots[i] - 1; t.values[n] == v {
+			return n, false
+		}
+	}
+	t.values = append(t.values, v)
+	n = int32(len(t.values))
+	t.slots[i] = n
+	if 2*int(n) > len(t.slots) {
+		t.grow()
+	}
+	return n - 1, true
+}
+
+func (t *numbering) grow() {
+	t.slots = make([]int32, 2*len(t.slots))
+	for n, v := range t.values {
+		i := t.slot(v)
+		for t.slots[i] != 0 {
+			i = (i + 1) & (len(t.slots) - 1)
+		}
+		t.slots[i] = int32(n + 1)
+	}
+}
