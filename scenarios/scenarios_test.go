@@ -10,6 +10,7 @@ import (
 
 	"github.com/seatrial/seatrial/docker/canary"
 	"github.com/seatrial/seatrial/docker/etcd"
+	"github.com/seatrial/seatrial/docker/postgres"
 	"github.com/seatrial/seatrial/docker/redis"
 	"github.com/seatrial/seatrial/harness"
 	"github.com/seatrial/seatrial/harness/cluster"
@@ -94,7 +95,7 @@ func TestImagesBuild(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
-	systems := []cluster.PodSystem{canary.Cluster{}, redis.Cluster{}}
+	systems := []cluster.PodSystem{canary.Cluster{}, redis.Cluster{}, postgres.Cluster{}}
 	for _, version := range (etcd.Cluster{}).Versions() {
 		systems = append(systems, etcd.Cluster{Version: version})
 	}

@@ -218,8 +218,8 @@ func TestAStepWaitsInTheBackground(t *testing.T) {
 func TestWhatCanNotGoOnIsStuck(t *testing.T) {
 	for says, steps := range map[string][]script.Step{
 		"step 1, until 3 more operations are acknowledged, at most 100ms: not within 100ms; seen last: 0 more": {script.Until{Barrier: script.Acknowledged{More: 3}, Within: 100 * time.Millisecond}},
-		"T2 did not have to wait": {script.Behind{Do: script.Txn{Session: "T2", Do: "append x"}}, script.Wait{For: 50 * time.Millisecond},
-			script.Until{Barrier: script.Blocked{Session: "T2"}}},
+		"T2 did not have to wait": {script.Behind{Do: script.Txn{Session: "T2", Do: "append x"}}, script.Wait{For: 300 * time.Millisecond},
+			script.Until{Barrier: script.Blocked{Session: "T2", For: patience}}},
 	} {
 		_, err := play(t, &bench{}, steps...)
 		require.ErrorContains(t, err, says)
