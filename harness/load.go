@@ -2,7 +2,6 @@ package harness
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -14,6 +13,7 @@ import (
 	"github.com/seatrial/seatrial/harness/fault"
 	"github.com/seatrial/seatrial/harness/history"
 	"github.com/seatrial/seatrial/harness/link"
+	"github.com/seatrial/seatrial/harness/script"
 	"github.com/seatrial/seatrial/workloads"
 )
 
@@ -108,6 +108,15 @@ func (s *slot) open(ctx context.Context) bool {
 	if s.client != nil {
 		return true
 	}
+	if s.connect(ctx) != nil {
+		wait(ctx, afterFailure)
+		return false
+	}
+	return true
+}
+
+// connect opens a client as a new process, and records where it sits.
+func (s *slot) connect(ctx context.Context) error {
 	s.process = s.nextProcess.Add(1) - 1
 	session := link.Session{
 		Process: int(s.process), Slot: s.number, Group: s.group, Node: s.node,
@@ -117,12 +126,11 @@ func (s *slot) open(ctx context.Context) bool {
 	defer cancel()
 	client, err := s.load.Open(attempt, session)
 	if err != nil {
-		wait(ctx, afterFailure)
-		return false
+		return err
 	}
 	s.client = client
 	s.record.Session(history.Session{Process: s.process, Slot: int32(s.number), Group: string(session.Group), Node: s.node})
-	return true
+	return nil
 }
 
 // do records an operation, carries it out and records how it ended. It is not
@@ -130,28 +138,9 @@ func (s *slot) open(ctx context.Context) bool {
 func (s *slot) do(ctx context.Context, op workloads.Operation) history.Outcome {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.scenario.OperationTimeout)
 	defer cancel()
-	s.record.Invoke(s.process, op.Kind, op.Key, op.Value, op.Expect)
+	workloads.Invoke(s.record, s.process, op)
 	answer, err := s.client.Do(ctx, op)
-	outcome := history.OK
-	var garbage workloads.Garbage
-	switch {
-	case errors.As(err, &garbage):
-		// It was answered, and no judge may miss with what.
-		text := s.record.Intern(garbage.Text)
-		answer = workloads.Answer{Result: text, Mismatch: op.Kind == history.CAS, List: append(answer.List, text)}
-	case workloads.IsNotDone(err):
-		outcome = history.Fail
-	case err != nil:
-		outcome = history.Info
-	}
-	if outcome != history.OK {
-		answer = workloads.Answer{Result: history.None}
-	}
-	if op.Kind.ReadsList() && outcome == history.OK {
-		s.record.CompleteList(s.process, op.Kind, answer.List)
-	} else {
-		s.record.Complete(s.process, op.Kind, outcome, answer.Result, answer.Mismatch)
-	}
+	outcome := workloads.Complete(s.record, s.process, op, answer, err)
 	if outcome == history.Info {
 		s.close() // its successor is a new process
 	}
@@ -172,7 +161,10 @@ func (s *slot) close() {
 // until the context ends, on another member unless it is meant for one; it returns
 // what could not be read by then.
 func (c *clients) FinalReads(ctx context.Context) (missed []string) {
-	reads := c.load.FinalReads()
+	reads := c.scenario.Script.FinalReads()
+	if c.scenario.clientCount() > 0 {
+		reads = append(reads, c.load.FinalReads()...)
+	}
 	members := cluster.Members(c.scenario.System)
 	var mu sync.Mutex
 	var all sync.WaitGroup
@@ -187,7 +179,7 @@ func (c *clients) FinalReads(ctx context.Context) (missed []string) {
 				}
 				if !reader.finalRead(ctx, read, members) {
 					mu.Lock()
-					missed = append(missed, read.Operation.Key)
+					missed = append(missed, read.Operation.On())
 					mu.Unlock()
 				}
 			}
@@ -233,6 +225,33 @@ func wait(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// openSession connects a client for a session of a script. Its slot is beyond those
+// of the clients and of the final readers.
+func (c *clients) openSession(ctx context.Context, at script.Session, number int) (workloads.Client, int32, error) {
+	members := cluster.Members(c.scenario.System)
+	s := c.newSlot(place{number: c.scenario.clientCount() + len(members) + number, group: link.Clients, node: members[0]}, nil)
+	if at.Node != "" {
+		s.node = at.Node
+	}
+	if at.Group != "" {
+		s.group = link.End(at.Group)
+	}
+	err := s.connect(ctx)
+	return s.client, s.process, err
+}
+
+// firstScripted is where a script's values begin beside clients, who count from one.
+const firstScripted = 1_000_000
+
+// script carries out the scenario's script.
+func (c *clients) script(ctx context.Context, injector *fault.Injector) error {
+	on := script.On{Cluster: c.cluster, Injector: injector, Record: c.record, Open: c.openSession, Timeout: c.scenario.OperationTimeout}
+	if c.scenario.clientCount() > 0 {
+		on.First = firstScripted
+	}
+	return script.NewRunner(c.scenario.Script, on).Run(ctx)
 }
 
 func missedNote(missed []string) string {

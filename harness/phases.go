@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"github.com/seatrial/seatrial/harness/cluster"
 	"github.com/seatrial/seatrial/harness/fault"
 	"github.com/seatrial/seatrial/harness/history"
+	"github.com/seatrial/seatrial/harness/script"
 	"github.com/seatrial/seatrial/results"
 )
 
@@ -26,7 +28,7 @@ func (r *run) whole(ctx context.Context) {
 	up := r.phase("start", 0, &r.out.Took.Start, func() error { return r.start(work) })
 	if up {
 		r.phase("load", r.scenario.Duration, &r.out.Took.Load, func() error { return r.work(work) })
-		r.interrupted = r.whyEnded(work)
+		r.interrupted = cmp.Or(r.whyEnded(work), r.stuck)
 		if ctx.Err() == nil && !r.straggled && r.phase("settle", 0, &r.out.Took.Settle, func() error { return r.settle(ctx) }) {
 			r.phase("final reads", 0, &r.out.Took.FinalReads, func() error { return r.finalReads(ctx) })
 		}
@@ -80,7 +82,7 @@ func (r *run) start(ctx context.Context) error {
 		r.watch.line("removed a leftover: %s", line)
 	}
 	r.cluster, err = r.runtime.Start(ctx, r.scenario.System, cluster.Options{
-		Owner: r.owner, Streams: fault.PlanNeedsStreams(r.plan.Steps), ReadyWithin: readyWithin,
+		Owner: r.owner, Streams: fault.PlanNeedsStreams(r.plan.Steps) || r.scenario.Script.NeedsStreams(), ReadyWithin: readyWithin,
 		Log: func(line string) { r.watch.line("%s", line) },
 	})
 	if err != nil {
@@ -95,7 +97,8 @@ func (r *run) start(ctx context.Context) error {
 	return nil
 }
 
-// work lets clients and faults loose for the scenario's duration.
+// work lets clients and faults loose for the scenario's duration, or until its
+// script is over.
 func (r *run) work(ctx context.Context) error {
 	load, cancel := context.WithTimeout(ctx, r.scenario.Duration)
 	defer cancel()
@@ -105,10 +108,25 @@ func (r *run) work(ctx context.Context) error {
 	go func() { injected <- r.injector.Run(load, r.plan.Steps) }()
 	worked := make(chan struct{})
 	go func() { r.clients.Run(load); close(worked) }()
+	scripted := make(chan error, 1)
+	go func() { scripted <- r.follow(load); cancel() }()
 	<-load.Done()
-	return errors.Join(
+	follow := r.within(r.scenario.OperationTimeout+stragglers, "the script did not end", nil, scripted)
+	if script.IsStuck(follow) { // no failure of the harness, but the run proves nothing
+		r.stuck, follow = follow.Error(), nil
+	}
+	return errors.Join(follow,
 		r.within(r.scenario.OperationTimeout+stragglers, "clients did not return", worked, nil),
 		r.within(stragglers, "faults did not end", nil, injected))
+}
+
+// follow carries out the scenario's script. Without one it waits for the load's end.
+func (r *run) follow(load context.Context) error {
+	if r.scenario.Script.Empty() {
+		<-load.Done()
+		return nil
+	}
+	return r.clients.script(load, r.injector)
 }
 
 // stragglers is how long an adapter or a fault's code may take to heed the end of

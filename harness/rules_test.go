@@ -33,10 +33,12 @@ var rules = []rule{
 	{"harness/cluster/process", []string{"harness/cluster", "harness/link", "golang.org/x/sys"}},
 	{"harness/cluster", []string{"harness/link"}},
 	{"harness/fault", []string{"harness/cluster", "harness/link", "harness/history", "harness/named"}},
+	{"harness/script", []string{"harness/fault", "harness/cluster", "harness/link", "harness/history", "harness/named", "workloads"}},
 	{"results", []string{"harness/history", "checkers"}},
 	{"docker/agent", []string{"github.com/mdlayher/netlink", "harness/link", "github.com/google/nftables", "golang.org/x/sys"}},
 	{"docker/canary", []string{"docker/canary", "harness/cluster", "harness/link", "harness/history", "workloads", "github.com/hashicorp/raft", "github.com/hashicorp/go-hclog", "go.etcd.io/bbolt"}},
 	{"docker/redis", []string{"harness/cluster", "harness/link", "harness/history", "workloads", "github.com/redis/go-redis/v9"}},
+	{"docker/postgres", []string{"harness/cluster", "harness/link", "harness/history", "workloads", "github.com/jackc/pgx/v5"}},
 	{"docker/etcd", []string{"harness/cluster", "harness/link", "harness/history", "workloads", "go.etcd.io/etcd", "google.golang.org/grpc"}},
 }
 
@@ -78,7 +80,7 @@ func allowed(path string, may []string) bool {
 
 // The core must not know any system: adding one is adding a folder.
 func TestTheCoreNamesNoSystem(t *testing.T) {
-	names := regexp.MustCompile(`(?i)\b(etcd|redis)\b`)
+	names := regexp.MustCompile(`(?i)\b(etcd|redis|postgres|postgresql)\b`)
 	comment := regexp.MustCompile(`^\s*//`)
 	files := 0
 	for _, root := range []string{".", "../checkers"} {

@@ -85,6 +85,7 @@ type run struct {
 	// problems are failures of the harness or the machine.
 	problems    []string
 	interrupted string // why the load ended early; "" where it did not
+	stuck       string // why the script could not go on; "" where it did
 	recovered   bool
 	straggled   bool // clients or faults did not heed the end of the load
 }

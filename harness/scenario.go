@@ -16,6 +16,7 @@ import (
 	"github.com/seatrial/seatrial/harness/fault"
 	"github.com/seatrial/seatrial/harness/link"
 	"github.com/seatrial/seatrial/harness/named"
+	"github.com/seatrial/seatrial/harness/script"
 	"github.com/seatrial/seatrial/workloads"
 )
 
@@ -32,7 +33,11 @@ type Scenario struct {
 	Workload workloads.Workload
 	// Tags group scenarios on the command line, for instance "demo" or "track-record".
 	Tags []string
-	// Clients is how many work at a time. Default 10. With Groups it is left zero.
+	// Script is ordered steps, with which the load ends: within Duration. The
+	// workload says what its sessions do and what the history is judged as.
+	Script script.Script
+	// Clients is how many work at a time. Default 10; beside a Script none. With
+	// Groups it is left zero.
 	Clients int
 	// Groups divides the clients into groups with places of their own on the
 	// network. Without it all clients are one group, link.Clients, that no fault on
@@ -99,6 +104,7 @@ func (e UsageError) Unwrap() error { return e.Err }
 
 func init() {
 	named.Register(workloads.Registers{}, workloads.Appends{},
+		workloads.Transactions{}, workloads.WriteSkew{}, workloads.Bank{},
 		checkers.Linearizable{}, checkers.LoadFloor{}, checkers.RecoversWithin{}, checkers.FaultsBit{},
 		checkers.NothingLost{}, checkers.SetFull{}, checkers.Staleness{}, checkers.StaysUp{}, checkers.Complete{},
 		checkers.Set{}, checkers.TotalQueue{}, checkers.UniqueIDs{}, checkers.CounterBounds{}, checkers.Bank{},
@@ -108,7 +114,7 @@ func init() {
 }
 
 func (s Scenario) withDefaults() Scenario {
-	if len(s.Groups) == 0 {
+	if len(s.Groups) == 0 && s.Script.Empty() {
 		setDefault(&s.Clients, 10)
 	}
 	setDefault(&s.Rate, 800)
@@ -153,7 +159,7 @@ func (s Scenario) validate() error {
 	}
 	s = s.withDefaults()
 	switch {
-	case s.clientCount() < 1 || s.Rate < 1:
+	case s.clientCount() < 1 && (s.Script.Empty() || s.clientCount() < 0) || s.Rate < 1:
 		return fmt.Errorf("field Clients is %d and Rate %d: both must be at least 1", s.clientCount(), s.Rate)
 	case s.Clients != 0 && len(s.Groups) != 0:
 		return errors.New("fields Clients and Groups are both set: with Groups, leave Clients zero")
@@ -177,6 +183,9 @@ func (s Scenario) validate() error {
 	if err := s.validateGroups(); err != nil {
 		return err
 	}
+	if err := s.Script.Validate(s.System, s.world()); err != nil {
+		return err
+	}
 	return fault.Check(s.Faults, s.System, s.world())
 }
 
@@ -191,7 +200,7 @@ func (s Scenario) validateGroups() error {
 			return fmt.Errorf("field Groups[%d]: the name %q must be one word", i, g.Name)
 		case seen[g.Name]:
 			return fmt.Errorf("field Groups[%d]: the name %s is taken by a node, another group or the harness", i, g.Name)
-		case g.Clients < 1:
+		case g.Clients < 1 && len(s.Groups) > 0:
 			return fmt.Errorf("group %s: Clients is %d: it must be at least 1", g.Name, g.Clients)
 		}
 		seen[g.Name] = true
@@ -246,8 +255,12 @@ func (s Scenario) options() map[string]string {
 		case nil, "", false, float64(0):
 			continue
 		}
-		switch name {
-		case "type", "Version", "Nodes":
+		switch many, is := value.(map[string]any); {
+		case name == "type" || name == "Version" || name == "Nodes":
+		case is: // for instance settings, which have names of their own
+			for setting, value := range many {
+				options[setting] = fmt.Sprint(value)
+			}
 		default:
 			options[dashed(name)] = fmt.Sprint(value)
 		}

@@ -10,5 +10,8 @@ func All() []harness.Scenario {
 		EtcdMixed, EtcdMinorityCut, EtcdSerializable,
 		EtcdAppends, EtcdAppendsFive,
 		RedisLoss, RedisMinReplicas, RedisHole, RedisSmallLag,
+		PostgresUnique, PostgresAppend, PostgresRegister, PostgresBank,
+		PostgresLostUpdate, PostgresLostAppend, PostgresGSingle, PostgresSkew, PostgresNoSkew,
+		PostgresSSI, PostgresSSIControl, PostgresSSIRandom, PostgresSSIRandomControl, PostgresSSIAppend,
 	}
 }

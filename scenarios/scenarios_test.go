@@ -10,6 +10,7 @@ import (
 
 	"github.com/seatrial/seatrial/docker/canary"
 	"github.com/seatrial/seatrial/docker/etcd"
+	"github.com/seatrial/seatrial/docker/postgres"
 	"github.com/seatrial/seatrial/docker/redis"
 	"github.com/seatrial/seatrial/harness"
 	"github.com/seatrial/seatrial/harness/cluster"
@@ -27,6 +28,10 @@ func TestCanaryAppends(t *testing.T)          { harness.Test(t, scenarios.Canary
 func TestCanaryAppendsLeaderCut(t *testing.T) { harness.Test(t, scenarios.CanaryAppendsLeaderCut) }
 func TestCanaryAppendsKillAll(t *testing.T)   { harness.Test(t, scenarios.CanaryAppendsKillAll) }
 func TestEtcdAppendsFive(t *testing.T)        { harness.Test(t, scenarios.EtcdAppendsFive) }
+
+// PostgreSQL keeps what it acknowledged while it is killed, paused and cut off.
+func TestPostgresUnique(t *testing.T) { harness.Test(t, scenarios.PostgresUnique) }
+func TestPostgresAppend(t *testing.T) { harness.Test(t, scenarios.PostgresAppend) }
 
 func TestEtcdMixedNextVersion(t *testing.T) {
 	s := scenarios.EtcdMixed
@@ -90,7 +95,7 @@ func TestImagesBuild(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
-	systems := []cluster.PodSystem{canary.Cluster{}, redis.Cluster{}}
+	systems := []cluster.PodSystem{canary.Cluster{}, redis.Cluster{}, postgres.Cluster{}}
 	for _, version := range (etcd.Cluster{}).Versions() {
 		systems = append(systems, etcd.Cluster{Version: version})
 	}

@@ -1,6 +1,7 @@
 package workloads
 
 import (
+	"slices"
 	"strconv"
 	"sync"
 
@@ -61,12 +62,18 @@ func (r *rotation) value() history.Value {
 	return history.Int(r.lastValue)
 }
 
-// reads are one read of every key that was in use at any time.
-func (r *rotation) reads(kind history.Kind, eachNode bool) []FinalRead {
+// all are the keys that were in use at any time.
+func (r *rotation) all() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	reads := make([]FinalRead, 0, len(r.touched))
-	for _, key := range r.touched {
+	return slices.Clone(r.touched)
+}
+
+// reads are one read of every key that was in use at any time.
+func (r *rotation) reads(kind history.Kind, eachNode bool) []FinalRead {
+	keys := r.all()
+	reads := make([]FinalRead, 0, len(keys))
+	for _, key := range keys {
 		reads = append(reads, FinalRead{Operation: readOf(kind, key), EachNode: eachNode})
 	}
 	return reads

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"time"
 
 	"github.com/seatrial/seatrial/harness/history"
 	"github.com/seatrial/seatrial/harness/link"
@@ -77,8 +78,12 @@ func IsNotDone(err error) bool {
 }
 
 // Garbage is the error of an operation that was answered with something that is
-// no value of the workload: a judge is shown it as it came.
-type Garbage struct{ Text string }
+// no value of the workload: a judge is shown it as it came. In a transaction Step
+// is the place of the step that was told it, from 0.
+type Garbage struct {
+	Text string
+	Step int
+}
 
 func (g Garbage) Error() string { return fmt.Sprintf("the answer is no value: %.80q", g.Text) }
 
@@ -126,6 +131,10 @@ type Operation struct {
 	Kind          history.Kind
 	Key           string
 	Value, Expect history.Value
+	// Steps are those of a transaction, which has no value of its own.
+	Steps []history.Step
+	// Stall is how long a transaction is held open before its first write.
+	Stall time.Duration
 }
 
 // Answer is what a completed operation was told.
@@ -134,6 +143,8 @@ type Answer struct {
 	Mismatch bool // a compare-and-set that was told no
 	// List is what a read of a list returned.
 	List []history.Value
+	// Steps are those of a transaction, with what they were told.
+	Steps []history.Step
 }
 
 // offers says which workloads a system offers.
@@ -144,6 +155,9 @@ func offers(system any) string {
 	}
 	if _, ok := system.(AppendOpener); ok {
 		names = append(names, "appends")
+	}
+	if _, ok := system.(TransactionOpener); ok {
+		names = append(names, "transactions")
 	}
 	if len(names) == 0 {
 		return fmt.Sprintf("%T offers no workload: implement one of the openers of package workloads", system)

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -54,8 +55,12 @@ func (a *app) printPlan(plan harness.Plan, c choice) error {
 	}
 	s := plan.Scenario
 	a.printf("%s, seed %d\n", s.Name, plan.Seed)
-	a.printf("%s %s, %d nodes, %s runtime; %d clients, at most %d operations a second, for %v\n\n",
-		s.System.SystemName(), s.System.SystemVersion(), len(s.System.NodeNames()), s.Runtime, s.Clients, s.Rate, s.Duration)
+	load := fmt.Sprintf("%d clients, at most %d operations a second, for %v", s.Clients, s.Rate, s.Duration)
+	if !s.Script.Empty() {
+		load = fmt.Sprintf("a script, beside %d clients at random, for at most %v", s.Clients, s.Duration)
+	}
+	a.printf("%s %s, %d nodes, %s runtime; %s\n\n",
+		s.System.SystemName(), s.System.SystemVersion(), len(s.System.NodeNames()), s.Runtime, load)
 	if len(plan.Steps) == 0 {
 		a.printf("no faults\n")
 	}
@@ -68,6 +73,9 @@ func (a *app) printPlan(plan harness.Plan, c choice) error {
 	}
 	if err := table.Flush(); err != nil {
 		return failed(err)
+	}
+	if lines := s.Script.Text(); len(lines) > 0 {
+		a.printf("\nSCRIPT\n%s\n", strings.Join(lines, "\n"))
 	}
 	a.printf("\nRun it: %s\n", c.again(s, plan.Seed)[0])
 	return nil
