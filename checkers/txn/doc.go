@@ -1,0 +1,2 @@
+// Package txn judges transactions, as Elle does.
+package txn
