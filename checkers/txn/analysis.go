@@ -153,33 +153,33 @@ func (a *analysis) touched(o *history.Op, j uint32) bool {
 // readFailed notes a read of what a failed transaction wrote.
 func (a *analysis) readFailed(reader, w int32) {
 	a.note(G1a, func() ([]int32, []string) {
-		return []int32{a.table.writes[w].txn, reader}, []string{fmt.Sprintf("#1 read %s of %s, which #0 wrote; and #0 failed: it never happened.", a.text(w), a.keyOf(w))}
+		return []int32{a.table.writes[w].txn, reader}, []string{say("#1 read %s of %s, which #0 wrote; and #0 failed: it never happened.", a.text(w), a.keyOf(w))}
 	})
 }
 
 // readInner notes a read of what its transaction wrote over.
 func (a *analysis) readInner(reader, w int32) {
 	a.note(G1b, func() ([]int32, []string) {
-		return []int32{a.table.writes[w].txn, reader}, []string{fmt.Sprintf("#1 read %s as #0 had made it by writing %s; but #0 wrote it again before it ended.", a.keyOf(w), a.text(w))}
+		return []int32{a.table.writes[w].txn, reader}, []string{say("#1 read %s as #0 had made it by writing %s; but #0 wrote it again before it ended.", a.keyOf(w), a.text(w))}
 	})
 }
 
 func (a *analysis) readGarbage(reader int32, key history.Key, v history.Value) {
 	a.note(Garbage, func() ([]int32, []string) {
-		return []int32{reader}, []string{fmt.Sprintf("#0 read %s of %s, and nobody ever wrote that.", a.h.Text(v), name(a.h, key))}
+		return []int32{reader}, []string{say("#0 read %s of %s, and nobody ever wrote that.", a.h.Text(v), name(a.h, key))}
 	})
 }
 
 func (a *analysis) readOwnFuture(reader, w int32) {
 	a.note(FutureRead, func() ([]int32, []string) {
-		return []int32{reader}, []string{fmt.Sprintf("#0 read %s of %s, and wrote it only after that read.", a.text(w), a.keyOf(w))}
+		return []int32{reader}, []string{say("#0 read %s of %s, and wrote it only after that read.", a.text(w), a.keyOf(w))}
 	})
 }
 
 func (a *analysis) bothUpdated(first, second int32, key history.Key, version string) {
 	a.note(LostUpdate, func() ([]int32, []string) {
 		return []int32{first, second}, []string{
-			fmt.Sprintf("#0 and #1 both read %s %s, and then both wrote %s.", name(a.h, key), version, name(a.h, key)),
+			say("#0 and #1 both read %s %s, and then both wrote %s.", name(a.h, key), version, name(a.h, key)),
 			"Had one been first, the other would have read what it wrote: one of the updates was made without knowing of the other."}
 	})
 }

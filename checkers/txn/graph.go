@@ -84,6 +84,16 @@ func (e *edges) add(from, to int32, kind int) {
 	}
 }
 
+// direct is the kind of the edge between two nodes of a graph whose edges are sorted;
+// pass where there is none.
+func (g *graph) direct(from, to int32) int {
+	list := g.to[g.off[from]:g.off[from+1]]
+	if i, _ := slices.BinarySearch(list, uint32(to)<<2); i < len(list) && list[i]>>2 == uint32(to) {
+		return int(list[i] & 3)
+	}
+	return pass
+}
+
 // overwrite adds an rw edge from every reader to every writer but itself. Both are
 // sorted, and hold nobody twice.
 //
@@ -100,6 +110,10 @@ func (e *edges) overwrite(readers, writers []int32) {
 		}
 		return
 	}
+	e.throughHubs(readers, writers)
+}
+
+func (e *edges) throughHubs(readers, writers []int32) {
 	all := e.hub(writers, func(int) bool { return true })
 	width := bits.Len(uint(len(writers) - 1))
 	differ := make([][2]int32, width)
@@ -212,7 +226,8 @@ func (l *lastOf) at(process int32) *int32 {
 }
 
 // within is the part of the graph that is inside its components: other edges are on
-// no cycle.
+// no cycle. Of edges that lead the same way it keeps the strongest; a node's edges
+// are sorted.
 func (g *graph) within(c *components) *graph {
 	of := c.numbers(g.nodes())
 	rank := make([]int32, g.nodes()+1) // how many nodes before this one are kept
@@ -222,8 +237,7 @@ func (g *graph) within(c *components) *graph {
 			rank[i+1]++
 		}
 	}
-	kept := int(rank[g.nodes()])
-	part := &graph{n: int(rank[g.n]), off: make([]int32, 1, kept+1)}
+	part := &graph{n: int(rank[g.n]), off: make([]int32, 1, rank[g.nodes()]+1)}
 	for i, number := range of {
 		if number == nobody {
 			continue
@@ -236,11 +250,15 @@ func (g *graph) within(c *components) *graph {
 				part.then[len(part.then)-1] = rank[then]
 			}
 		}
+		start := len(part.to)
 		for _, to := range g.to[g.off[i]:g.off[i+1]] {
 			if of[to>>2] == number {
 				part.to = append(part.to, uint32(rank[to>>2])<<2|to&3)
 			}
 		}
+		slices.Sort(part.to[start:])
+		kept := slices.CompactFunc(part.to[start:], func(a, b uint32) bool { return a>>2 == b>>2 })
+		part.to = part.to[:start+len(kept)]
 		part.off = append(part.off, int32(len(part.to)))
 	}
 	return part

@@ -147,7 +147,7 @@ func (l *lists) noteDirty(order []int32) {
 			i--
 		}
 		return []int32{l.table.writes[order[i]].txn, l.table.writes[top].txn}, []string{
-			fmt.Sprintf("#1 appended %s to %s where #0 had appended %s; and #0 failed: it never happened, so nothing may be built on it.", l.text(top), l.keyOf(top), l.text(order[i]))}
+			say("#1 appended %s to %s where #0 had appended %s; and #0 failed: it never happened, so nothing may be built on it.", l.text(top), l.keyOf(top), l.text(order[i]))}
 	})
 }
 
@@ -289,7 +289,7 @@ func (l *lists) readFlaws(txn int32, m *history.Micro) {
 
 func (l *lists) readTwice(txn int32, key history.Key, v history.Value) {
 	l.note(DuplicateElements, func() ([]int32, []string) {
-		return []int32{txn}, []string{fmt.Sprintf("#0 read %s of %s twice in one list, and it was appended once.", l.h.Text(v), name(l.h, key))}
+		return []int32{txn}, []string{say("#0 read %s of %s twice in one list, and it was appended once.", l.h.Text(v), name(l.h, key))}
 	})
 }
 
@@ -303,7 +303,7 @@ func (l *lists) readOdd(txn int32, j uint32) {
 			at++
 		}
 		other := l.txnOf(uint32(l.longest[m.Key] - 1))
-		return []int32{txn, other}, []string{fmt.Sprintf("#0 read %s as the %s element of %s, and #1 read %s there: appends never change what is before them, so one of the two lists never was.",
+		return []int32{txn, other}, []string{say("#0 read %s as the %s element of %s, and #1 read %s there: appends never change what is before them, so one of the two lists never was.",
 			l.h.Text(list[at]), ordinal(at+1), name(l.h, m.Key), l.h.Text(longest[at]))}
 	})
 	own := false
@@ -419,7 +419,7 @@ func (l *lists) internal(txn int32, j uint32) {
 
 func (l *lists) noteInternal(txn int32, m *history.Micro, after string) {
 	l.note(Internal, func() ([]int32, []string) {
-		return []int32{txn}, []string{fmt.Sprintf("#0 read %s as %s, %s: that does not fit together within one transaction.", name(l.h, m.Key), l.listText(l.h.MicroList(m)), after)}
+		return []int32{txn}, []string{say("#0 read %s as %s, %s: that does not fit together within one transaction.", name(l.h, m.Key), l.listText(l.h.MicroList(m)), after)}
 	})
 }
 

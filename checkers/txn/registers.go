@@ -1,8 +1,6 @@
 package txn
 
 import (
-	"cmp"
-	"fmt"
 	"math"
 	"slices"
 
@@ -35,7 +33,14 @@ type registers struct {
 	strict  map[versions]string
 }
 
-type versionTxn struct{ version, txn int32 }
+// versionTxn is a version and a transaction, in one number so that it sorts fast.
+type versionTxn uint64
+
+func pair(version, txn int32) versionTxn { return versionTxn(version)<<32 | versionTxn(txn) }
+
+func (p versionTxn) version() int32 { return int32(p >> 32) }
+
+func (p versionTxn) txn() int32 { return int32(p & math.MaxUint32) }
 
 type versions struct{ older, newer int32 }
 
@@ -153,7 +158,7 @@ func (r *registers) read(txn int32, j uint32, again bool) {
 		r.readGarbage(txn, m.Key, m.Value)
 		return
 	case r.isFirst(n):
-		r.seenBy = append(r.seenBy, versionTxn{n, txn})
+		r.seenBy = append(r.seenBy, pair(n, txn))
 		return
 	}
 	w := &r.table.writes[n]
@@ -172,7 +177,7 @@ func (r *registers) read(txn int32, j uint32, again bool) {
 	if w.txn != nobody {
 		r.edges.add(w.txn, txn, wr)
 	}
-	r.seenBy = append(r.seenBy, versionTxn{n, txn})
+	r.seenBy = append(r.seenBy, pair(n, txn))
 }
 
 // internal judges a read of a key that the transaction has used before, and reports
@@ -192,7 +197,7 @@ func (r *registers) internal(txn int32, j uint32) bool {
 			if x.Kind == history.Write {
 				did = "written"
 			}
-			return []int32{txn}, []string{fmt.Sprintf("#0 read %s as %s, after it had %s %s there: that does not fit together within one transaction.",
+			return []int32{txn}, []string{say("#0 read %s as %s, after it had %s %s there: that does not fit together within one transaction.",
 				name(r.h, m.Key), r.h.Text(m.Value), did, r.h.Text(x.Value))}
 		})
 		return true
@@ -219,18 +224,14 @@ func (r *registers) overwrite(txn int32, j uint32) {
 	if n == nobody || !r.isFirst(n) && (r.table.writes[n].failed || r.table.writes[n].txn == txn) {
 		return
 	}
-	r.updates = append(r.updates, versionTxn{n, txn})
-}
-
-func byVersion(a, b versionTxn) int {
-	return cmp.Or(cmp.Compare(a.version, b.version), cmp.Compare(a.txn, b.txn))
+	r.updates = append(r.updates, pair(n, txn))
 }
 
 func (r *registers) findLostUpdates() {
-	slices.SortFunc(r.updates, byVersion)
+	slices.Sort(r.updates)
 	for i := 1; i < len(r.updates); i++ {
-		if one, other := r.updates[i-1], r.updates[i]; one.version == other.version {
-			r.bothUpdated(one.txn, other.txn, r.keyOfVersion(one.version), "as "+r.versionText(one.version))
+		if one, other := r.updates[i-1], r.updates[i]; one.version() == other.version() {
+			r.bothUpdated(one.txn(), other.txn(), r.keyOfVersion(one.version()), "as "+r.versionText(one.version()))
 		}
 	}
 }
@@ -252,21 +253,21 @@ func (r *registers) versionText(version int32) string {
 // link adds the rw edges from those who read a version to those who made a newer
 // one, and the ww edges of assumed orders.
 func (r *registers) link() {
-	slices.SortFunc(r.seenBy, byVersion)
+	slices.Sort(r.seenBy)
 	newer := r.newerThan()
 	for len(r.seenBy) > 0 {
-		version := r.seenBy[0].version
+		version := r.seenBy[0].version()
 		var readers []int32
-		for len(r.seenBy) > 0 && r.seenBy[0].version == version {
-			readers = append(readers, r.seenBy[0].txn)
+		for len(r.seenBy) > 0 && r.seenBy[0].version() == version {
+			readers = append(readers, r.seenBy[0].txn())
 			r.seenBy = r.seenBy[1:]
 		}
-		for len(newer) > 0 && newer[0].version < version {
+		for len(newer) > 0 && newer[0].version() < version {
 			newer = newer[1:]
 		}
 		var writers []int32
-		for len(newer) > 0 && newer[0].version == version {
-			writers = append(writers, newer[0].txn)
+		for len(newer) > 0 && newer[0].version() == version {
+			writers = append(writers, newer[0].txn())
 			newer = newer[1:]
 		}
 		if len(writers) > 0 {
@@ -281,24 +282,24 @@ func (r *registers) newerThan() []versionTxn {
 	sorted := len(r.before) == 0
 	for _, b := range r.before {
 		if txn := r.table.writes[b.newer].txn; txn != nobody {
-			newer = append(newer, versionTxn{b.older, txn})
+			newer = append(newer, pair(b.older, txn))
 		}
 	}
 	readFirst := map[history.Key]bool{}
 	for _, s := range r.seenBy {
-		if r.isFirst(s.version) {
-			readFirst[r.keyOfVersion(s.version)] = true
+		if r.isFirst(s.version()) {
+			readFirst[r.keyOfVersion(s.version())] = true
 		}
 	}
 	for n := range r.table.writes {
 		w := &r.table.writes[n]
 		if key := r.table.key(int32(n)); w.txn != nobody && !w.failed && readFirst[key] {
-			newer = append(newer, versionTxn{r.first(key), w.txn})
+			newer = append(newer, pair(r.first(key), w.txn))
 			sorted = false
 		}
 	}
 	if !sorted {
-		slices.SortFunc(newer, byVersion)
+		slices.Sort(newer)
 	}
 	return newer
 }

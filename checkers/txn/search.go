@@ -161,7 +161,11 @@ func (s *search) searchClass(whole, inner *components, seen []cycleAt) []cycleAt
 		}
 	}
 	for i := range whole.count() {
-		if s.have[i].has(s.class.number) || !s.component(whole.at(i)) {
+		most := len(whole.at(i))
+		if s.have[i].has(s.class.number) {
+			most = min(most, s.shortest()-1)
+		}
+		if !s.component(whole.at(i), most) {
 			continue
 		}
 		s.found[s.current].components++
@@ -171,11 +175,25 @@ func (s *search) searchClass(whole, inner *components, seen []cycleAt) []cycleAt
 	return seen
 }
 
-// component searches one component for the class, for short cycles first: in a
-// large component a search without a limit sees all of it from every node.
-func (s *search) component(members []int32) bool {
-	for limit := 2; ; limit += 1 + limit/8 {
-		limit = min(limit, len(members))
+// shortest is how long the shortest cycle of the class is that needs less order than
+// this level has: a stale read may be a cycle of two transactions with a realtime
+// edge, and of twelve without. 0 where none was found.
+func (s *search) shortest() int {
+	length := 0
+	for _, suffix := range suffixes[:s.level] {
+		if f := s.found[cycleNames[s.class.number]+suffix]; f != nil && (length == 0 || len(f.cycle.txns) < length) {
+			length = len(f.cycle.txns)
+		}
+	}
+	return length
+}
+
+// component searches one component for cycles of the class of up to most edges, for
+// short ones first: in a large component a search without a limit sees all of it
+// from every node.
+func (s *search) component(members []int32, most int) bool {
+	for limit := 2; most >= 2; limit += 1 + limit/8 {
+		limit = min(limit, most)
 		hit := false
 		for _, node := range members {
 			if int(node) >= s.g.n || s.inner[node] == nobody {
@@ -191,10 +209,11 @@ func (s *search) component(members []int32) bool {
 			}
 		}
 		s.short = s.short || s.steps <= 0
-		if hit || limit == len(members) {
+		if hit || limit == most {
 			return hit
 		}
 	}
+	return false
 }
 
 // seeds looks for cycles of up to so many edges that begin with an edge from a node,
@@ -260,16 +279,16 @@ func (s *search) path(start, target int32, closing, limit int) bool {
 		if distance >= limit {
 			return false
 		}
-		if last := s.expand(s.queue[at], target, closing, accept); last != nobody {
-			return s.record(last, closing)
+		if s.expand(s.queue[at], target, closing, accept) {
+			return true
 		}
 	}
 	return false
 }
 
-// expand reaches what follows a state, and returns the state that closes the cycle,
-// if one does.
-func (s *search) expand(at, target int32, closing int, accept mask) int32 {
+// expand reaches what follows a state, and reports whether that closed a cycle of
+// the class.
+func (s *search) expand(at, target int32, closing int, accept mask) bool {
 	g, node := s.g, at/states
 	step := &s.class.step[at%states]
 	for _, x := range g.to[g.off[node]:g.off[node+1]] {
@@ -285,31 +304,33 @@ func (s *search) expand(at, target int32, closing int, accept mask) int32 {
 			continue
 		}
 		if int(to) < g.n {
-			if last := s.reach(at, to, next, kind, target, closing, accept); last != nobody {
-				return last
+			if s.reach(at, to, next, kind, target, closing, accept) {
+				return true
 			}
 			continue
 		}
 		if hub := to*states + int32(next); s.mark[hub] != s.now {
-			s.mark[hub] = s.now
+			s.mark[hub] = s.now // all that is behind it is reached now
 			for _, y := range g.to[g.off[to]:g.off[to+1]] {
-				if last := s.reach(at, int32(y>>2), next, rw, target, closing, accept); last != nobody {
-					return last
+				if g.direct(node, int32(y>>2)) != pass {
+					s.mark[hub] = 0 // but that: a stronger edge leads there from here, and not from others
+				} else if s.reach(at, int32(y>>2), next, rw, target, closing, accept) {
+					return true
 				}
 			}
 		}
 	}
-	if s.kinds.has(process) && g.then[node] != nobody && step[1] != dead {
-		return s.reach(at, g.then[node], step[1], process, target, closing, accept)
-	}
-	return nobody
+	return s.kinds.has(process) && g.then[node] != nobody && step[1] != dead &&
+		s.reach(at, g.then[node], step[1], process, target, closing, accept)
 }
 
-func (s *search) reach(at, to int32, state int8, kind int, target int32, closing int, accept mask) int32 {
+// reach comes to a state. What closes a cycle may still be of a stronger class, by
+// edges that lead the same way: then the search goes on.
+func (s *search) reach(at, to int32, state int8, kind int, target int32, closing int, accept mask) bool {
 	s.steps--
 	next := to*states + int32(state)
 	if s.mark[next] == s.now || !s.inside(at/states, to) {
-		return nobody
+		return false
 	}
 	s.mark[next] = s.now
 	s.from[next], s.by[next] = at, uint8(kind)
@@ -318,10 +339,7 @@ func (s *search) reach(at, to int32, state int8, kind int, target int32, closing
 	if closing == realtime {
 		closes = s.g.next[to] <= target
 	}
-	if closes && accept.has(int(state)) {
-		return next
-	}
-	return nobody
+	return closes && accept.has(int(state)) && s.record(next, closing)
 }
 
 // record takes the cycle of the path that ends in a state, and reports whether it
@@ -349,6 +367,7 @@ func (s *search) record(last int32, closing int) bool {
 		}
 		hit = true
 		if have := s.found[name]; have == nil || len(simple.txns) < len(have.cycle.txns) {
+			simple.rotate()
 			for i, node := range simple.txns {
 				simple.txns[i] = s.g.op(node)
 			}
@@ -376,18 +395,41 @@ func (c *cycle) simple() []cycle {
 	return append(parts, rest)
 }
 
-// strengthen replaces each edge by the strongest that leads the same way: what is
-// also a ww is no reason to call a cycle one of rw.
+// rotate begins a cycle with the transaction that was called first.
+func (c *cycle) rotate() {
+	at := slices.Index(c.txns, slices.Min(c.txns))
+	c.txns = slices.Concat(c.txns[at:], c.txns[:at])
+	c.kinds = slices.Concat(c.kinds[at:], c.kinds[:at])
+}
+
+// strengthen replaces edges by stronger ones that lead the same way: what is also a
+// ww is no reason to call a cycle one of rw. A realtime edge is not replaced by wr or
+// rw: without it the cycle may be of a class that says something else.
 func (s *search) strengthen(c *cycle) {
 	for i, node := range c.txns {
 		next := c.txns[(i+1)%len(c.txns)]
-		if c.kinds[i] > process && s.g.then[node] == next {
-			c.kinds[i] = process
+		have := mask(1) << c.kinds[i]
+		if s.g.then[node] == next {
+			have |= session
 		}
 		s.each(node, func(to int32, kind int) {
 			if to == next {
-				c.kinds[i] = min(c.kinds[i], kind)
+				have |= 1 << kind
 			}
 		})
+		c.kinds[i] = strongest(c.kinds[i], have)
 	}
+}
+
+// strongest is the strongest kind of those that there are that can stand for one.
+func strongest(kind int, have mask) int {
+	switch {
+	case have.has(ww):
+		return ww
+	case kind == rw && have.has(wr):
+		return wr
+	case kind == realtime && have.has(process):
+		return process
+	}
+	return kind
 }

@@ -227,14 +227,17 @@ func (a *analysis) conclude(report *Report, level string, dependencies int) {
 	}
 }
 
-// refuting is the worst anomaly that refutes a level.
+// refuting is the anomaly that refutes a level with the fewest transactions; of
+// several the worst.
 func (r *Report) refuting(level string) *Anomaly {
+	var best *Anomaly
 	for i := range r.Anomalies {
-		if _, refuted, _ := Boundary([]string{r.Anomalies[i].Name}); slices.Contains(refuted, level) {
-			return &r.Anomalies[i]
+		x := &r.Anomalies[i]
+		if _, refuted, _ := Boundary([]string{x.Name}); slices.Contains(refuted, level) && (best == nil || len(x.Transactions) < len(best.Transactions)) {
+			best = x
 		}
 	}
-	return &r.Anomalies[0]
+	return best
 }
 
 // counted lists the anomalies.
@@ -273,9 +276,15 @@ func (a *analysis) tellSight(name string, s *sight) Anomaly {
 	return x
 }
 
-// withNames puts transactions' names into a sentence.
+// say writes a sentence in which #0 and #1 stand for two transactions that have no
+// names yet; see [withNames].
+func say(format string, args ...any) string {
+	return fmt.Sprintf(strings.NewReplacer("#0", "\x01", "#1", "\x02").Replace(format), args...)
+}
+
+// withNames puts transactions' names into a sentence of [say].
 func withNames(line string, first, second int) string {
-	return strings.NewReplacer("#0", fmt.Sprintf("T%d", first+1), "#1", fmt.Sprintf("T%d", second+1)).Replace(line)
+	return strings.NewReplacer("\x01", fmt.Sprintf("T%d", first+1), "\x02", fmt.Sprintf("T%d", second+1)).Replace(line)
 }
 
 // tellCycle makes the anomaly of a cycle.
@@ -301,9 +310,9 @@ func (a *analysis) because(from, to int32, kind int) string {
 	digits := a.digits([]int{int(from), int(to)})
 	switch kind {
 	case process:
-		return fmt.Sprintf("process %d had #0 answered at %s before it called #1 at %s", one.Process, seconds(one.Return, digits), seconds(other.Call, digits))
+		return say("process %d had #0 answered at %s before it called #1 at %s", one.Process, seconds(one.Return, digits), seconds(other.Call, digits))
 	case realtime:
-		return fmt.Sprintf("#0 (process %d) returned at %s, before #1 (process %d) was called at %s", one.Process, seconds(one.Return, digits), other.Process, seconds(other.Call, digits))
+		return say("#0 (process %d) returned at %s, before #1 (process %d) was called at %s", one.Process, seconds(one.Return, digits), other.Process, seconds(other.Call, digits))
 	}
 	return a.explain(from, to, kind)
 }

@@ -18,7 +18,7 @@ func (l *lists) why(from, to int32, kind int) string {
 			}
 			n := l.table.find(m.Key, m.Value)
 			if before := l.beforeThis(n); before != nobody && l.table.writes[before].txn == from {
-				return fmt.Sprintf("#1 appended %s to %s after #0's %s%s", l.text(n), l.keyOf(n), l.text(before), l.unseenNote(n))
+				return say("#1 appended %s to %s after #0's %s%s", l.text(n), l.keyOf(n), l.text(before), l.unseenNote(n))
 			}
 		}
 	case wr:
@@ -29,7 +29,7 @@ func (l *lists) why(from, to int32, kind int) string {
 				continue
 			}
 			if n := l.table.find(m.Key, list[len(list)-1]); n != nobody && l.table.writes[n].txn == from {
-				return fmt.Sprintf("#1 read %s as %s, of which #0 appended %s", l.keyOf(n), l.listText(list), l.text(n))
+				return say("#1 read %s as %s, of which #0 appended %s", l.keyOf(n), l.listText(list), l.text(n))
 			}
 		}
 	case rw:
@@ -78,11 +78,11 @@ func (l *lists) whyMissed(from, to int32) string {
 			}
 			n := l.table.find(x.Key, x.Value)
 			if l.beforeThis(n) == last {
-				return fmt.Sprintf("#0 read %s as %s, without #1's append of %s", l.keyOf(n), l.listText(list), l.text(n))
+				return say("#0 read %s as %s, without #1's append of %s", l.keyOf(n), l.listText(list), l.text(n))
 			}
 		}
 	}
-	return "#0 read what #1 appended to"
+	return say("#0 read what #1 appended to")
 }
 
 // why says why one transaction of an rw-register history comes before another.
@@ -95,10 +95,10 @@ func (r *registers) why(from, to int32, kind int) string {
 	if kind == wr {
 		for j := other.Offset; j < other.Offset+other.Count; j++ {
 			if n := r.version(j); read(j) && n != nobody && !r.isFirst(n) && r.table.writes[n].txn == from {
-				return fmt.Sprintf("#1 read %s as %s, which #0 wrote", r.keyOf(n), r.text(n))
+				return say("#1 read %s as %s, which #0 wrote", r.keyOf(n), r.text(n))
 			}
 		}
-		return "#1 read what #0 wrote"
+		return say("#1 read what #0 wrote")
 	}
 	for j := one.Offset; j < one.Offset+one.Count; j++ {
 		if kind == rw && !read(j) || kind == ww && h.Micros[j].Kind != history.Write {
@@ -115,17 +115,17 @@ func (r *registers) why(from, to int32, kind int) string {
 				if kind == ww {
 					verb = "wrote"
 				}
-				return fmt.Sprintf("#0 %s %s as %s, and #1 wrote %s over it%s", verb, r.keyOf(newer), r.versionText(older), r.text(newer), because)
+				return say("#0 %s %s as %s, and #1 wrote %s over it%s", verb, r.keyOf(newer), r.versionText(older), r.text(newer), because)
 			}
 		}
 	}
-	return "#1 wrote over what #0 saw"
+	return say("#1 wrote over what #0 saw")
 }
 
 // follows says how it is known that a version is newer than another.
 func (r *registers) follows(older, newer, writer int32) (string, bool) {
 	for _, u := range r.updates {
-		if u.version == older && u.txn == writer {
+		if u == pair(older, writer) {
 			return ", having read the same", true
 		}
 	}
