@@ -74,7 +74,7 @@ func (a *analysis) fit(kinds ...history.Kind) (writes, answers int, err error) {
 	for i := range a.h.Ops {
 		o := &a.h.Ops[i]
 		if o.Kind != history.Txn {
-			return 0, 0, unfit("operation %d is a %s and no transaction: what it wrote would seem to come from nowhere", i, o.Kind)
+			return 0, 0, unfit("operation %d is of kind %s and no transaction: what it wrote would seem to come from nowhere", i, o.Kind)
 		}
 		switch o.Outcome {
 		case history.OK:

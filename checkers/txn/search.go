@@ -203,9 +203,11 @@ func (s *search) component(members []int32, most int) bool {
 				s.short = true
 				return hit
 			}
-			if s.seeds(node, limit) {
+			if s.path(node, limit) {
 				hit = true
-				limit = len(s.found[s.current].cycle.txns) - 1
+				if limit = len(s.found[s.current].cycle.txns) - 1; limit < 2 {
+					return true
+				}
 			}
 		}
 		s.short = s.short || s.steps <= 0
@@ -216,62 +218,27 @@ func (s *search) component(members []int32, most int) bool {
 	return false
 }
 
-// seeds looks for cycles of up to so many edges that begin with an edge from a node,
-// and reports whether one of the class was found.
-func (s *search) seeds(node int32, limit int) bool {
-	switch s.level {
-	case 2:
-		return s.path(node, node, realtime, limit)
-	case 1:
-		then := s.g.then[node]
-		return then != nobody && s.inside(node, then) && s.path(then, node, process, limit)
-	}
-	found := false
-	s.each(node, func(to int32, kind int) {
-		if kind == s.class.seed && s.steps > 0 && s.inside(node, to) && s.path(to, node, kind, limit) {
-			found = true
-			limit = len(s.found[s.current].cycle.txns) - 1
-		}
-	})
-	return found
-}
-
 func (s *search) inside(a, b int32) bool {
 	return s.whole[a] == s.whole[b] && s.inner[a] == s.inner[b]
 }
 
-// each calls f for every edge of a node that is stored, with those through a hub.
-func (s *search) each(node int32, f func(to int32, kind int)) {
-	g := s.g
-	for _, x := range g.to[g.off[node]:g.off[node+1]] {
-		to := int32(x >> 2)
-		if int(to) < g.n {
-			f(to, int(x&3))
-			continue
-		}
-		for _, y := range g.to[g.off[to]:g.off[to+1]] {
-			f(int32(y>>2), rw)
-		}
-	}
-}
-
-// path looks for the shortest path of the class from a node to the target, which an
-// edge of the closing kind leads from; or, where that is realtime, from the node to
-// any that returned before the node was called. The cycle may have limit edges.
-func (s *search) path(start, target int32, closing, limit int) bool {
-	state := int8(0)
+// path looks for the shortest cycle of the class, of up to limit edges, that begins at
+// a node: with an edge of the seed's kind, or with one to the next of its process, or,
+// for cycles with a realtime edge, with any, and then that edge closes it.
+func (s *search) path(node int32, limit int) bool {
+	first := [...]mask{1 << s.class.seed, session, s.kinds}[s.level]
 	accept := s.class.accept[1]
-	if closing == rw {
-		state, accept = 1, s.class.accept[0]
+	if s.level == 0 && s.class.seed == rw {
+		accept = s.class.accept[0]
+	}
+	if s.level == 2 {
+		limit-- // for the edge that closes it
 	}
 	s.now++
-	s.queue = s.queue[:0]
-	first := start*states + int32(state)
-	s.mark[first] = s.now
-	s.from[first] = nobody
-	s.queue = append(s.queue, first)
+	s.from[node*states] = nobody
+	s.queue = append(s.queue[:0], node*states)
 	end := 1 // of the states that are at the present distance
-	for at, distance := 0, 1; at < len(s.queue) && s.steps > 0; at++ {
+	for at, distance := 0, 0; at < len(s.queue) && s.steps > 0; at++ {
 		if at == end {
 			distance++
 			end = len(s.queue)
@@ -279,7 +246,11 @@ func (s *search) path(start, target int32, closing, limit int) bool {
 		if distance >= limit {
 			return false
 		}
-		if s.expand(s.queue[at], target, closing, accept) {
+		kinds := s.kinds
+		if at == 0 {
+			kinds = first
+		}
+		if s.expand(s.queue[at], kinds, node, accept) {
 			return true
 		}
 	}
@@ -288,46 +259,60 @@ func (s *search) path(start, target int32, closing, limit int) bool {
 
 // expand reaches what follows a state, and reports whether that closed a cycle of
 // the class.
-func (s *search) expand(at, target int32, closing int, accept mask) bool {
+func (s *search) expand(at int32, kinds mask, target int32, accept mask) bool {
 	g, node := s.g, at/states
 	step := &s.class.step[at%states]
 	for _, x := range g.to[g.off[node]:g.off[node+1]] {
 		to, kind := int32(x>>2), int(x&3)
-		if !s.kinds.has(kind) {
+		s.steps--
+		if !kinds.has(kind) {
 			continue
 		}
 		next := step[1]
 		if kind == rw {
 			next = step[0]
 		}
-		if next == dead {
-			continue
-		}
-		if int(to) < g.n {
-			if s.reach(at, to, next, kind, target, closing, accept) {
+		switch {
+		case next == dead:
+		case int(to) >= g.n:
+			if s.through(at, to, next, target, accept) {
 				return true
 			}
-			continue
-		}
-		if hub := to*states + int32(next); s.mark[hub] != s.now {
-			s.mark[hub] = s.now // all that is behind it is reached now
-			for _, y := range g.to[g.off[to]:g.off[to+1]] {
-				if g.direct(node, int32(y>>2)) != pass {
-					s.mark[hub] = 0 // but that: a stronger edge leads there from here, and not from others
-				} else if s.reach(at, int32(y>>2), next, rw, target, closing, accept) {
-					return true
-				}
-			}
+		case s.reach(at, to, next, kind, target, accept):
+			return true
 		}
 	}
-	return s.kinds.has(process) && g.then[node] != nobody && step[1] != dead &&
-		s.reach(at, g.then[node], step[1], process, target, closing, accept)
+	return kinds.has(process) && g.then[node] != nobody && step[1] != dead &&
+		s.reach(at, g.then[node], step[1], process, target, accept)
+}
+
+// through reaches what follows a hub. Nobody needs to come there again in the same
+// state, unless something was left out.
+func (s *search) through(at, hub int32, state int8, target int32, accept mask) bool {
+	g, node := s.g, at/states
+	mark := &s.mark[hub*states+int32(state)]
+	if *mark == s.now {
+		return false
+	}
+	*mark = s.now
+	for _, y := range g.to[g.off[hub]:g.off[hub+1]] {
+		s.steps--
+		to := int32(y >> 2)
+		if s.mark[to*states+int32(state)] == s.now {
+			continue
+		}
+		if g.direct(node, to) != pass {
+			*mark = 0 // a stronger edge leads there from here, and not from others
+		} else if s.reach(at, to, state, rw, target, accept) {
+			return true
+		}
+	}
+	return false
 }
 
 // reach comes to a state. What closes a cycle may still be of a stronger class, by
 // edges that lead the same way: then the search goes on.
-func (s *search) reach(at, to int32, state int8, kind int, target int32, closing int, accept mask) bool {
-	s.steps--
+func (s *search) reach(at, to int32, state int8, kind int, target int32, accept mask) bool {
 	next := to*states + int32(state)
 	if s.mark[next] == s.now || !s.inside(at/states, to) {
 		return false
@@ -336,25 +321,25 @@ func (s *search) reach(at, to int32, state int8, kind int, target int32, closing
 	s.from[next], s.by[next] = at, uint8(kind)
 	s.queue = append(s.queue, next)
 	closes := to == target
-	if closing == realtime {
+	if s.level == 2 {
 		closes = s.g.next[to] <= target
 	}
-	return closes && accept.has(int(state)) && s.record(next, closing)
+	return closes && accept.has(int(state)) && s.record(next)
 }
 
 // record takes the cycle of the path that ends in a state, and reports whether it
 // is of the class that was looked for.
-func (s *search) record(last int32, closing int) bool {
+func (s *search) record(last int32) bool {
 	var c cycle
-	if closing == realtime {
-		c.txns, c.kinds = append(c.txns, last/states), append(c.kinds, closing)
+	if s.level == 2 {
+		c.txns, c.kinds = append(c.txns, last/states), append(c.kinds, realtime)
 	}
-	for at := last; s.from[at] != nobody; at = s.from[at] {
-		c.txns = append(c.txns, s.from[at]/states)
-		c.kinds = append(c.kinds, int(s.by[at]))
-	}
-	if closing != realtime {
-		c.txns, c.kinds = append(c.txns, last/states), append(c.kinds, closing)
+	for at := last; ; {
+		before := s.from[at]
+		c.txns, c.kinds = append(c.txns, before/states), append(c.kinds, int(s.by[at]))
+		if at = before; at == s.queue[0] {
+			break
+		}
 	}
 	slices.Reverse(c.txns)
 	slices.Reverse(c.kinds)
@@ -412,11 +397,9 @@ func (s *search) strengthen(c *cycle) {
 		if s.g.then[node] == next {
 			have |= session
 		}
-		s.each(node, func(to int32, kind int) {
-			if to == next {
-				have |= 1 << kind
-			}
-		})
+		if kind := s.g.direct(node, next); kind != pass {
+			have |= 1 << kind
+		}
 		c.kinds[i] = strongest(c.kinds[i], have)
 	}
 }
