@@ -29,6 +29,11 @@ type analysis struct {
 	// it leads from and "#1" for the other.
 	explain func(from, to int32, kind int) string
 
+	// sources says from whom each transaction first read each key, in the order of the
+	// reads; see [weak].
+	sources    []source
+	causalOpen bool // nobody knows whether the history is causal
+
 	committed, unknown, failed int // transactions
 	observed                   int // reads that were answered
 
@@ -61,11 +66,6 @@ func (a *analysis) note(anomaly string, tell func() (txns []int32, story []strin
 	s.count++
 }
 
-// errUnfit is the reason why a history can't be judged.
-type errUnfit struct{ error }
-
-func unfit(format string, args ...any) error { return errUnfit{fmt.Errorf(format, args...)} }
-
 var errTime = errors.New("the budget of time ran out")
 
 // fit checks what kinds of steps there are and counts. The writes are counted so
@@ -74,7 +74,7 @@ func (a *analysis) fit(kinds ...history.Kind) (writes, answers int, err error) {
 	for i := range a.h.Ops {
 		o := &a.h.Ops[i]
 		if o.Kind != history.Txn {
-			return 0, 0, unfit("operation %d is of kind %s and no transaction: what it wrote would seem to come from nowhere", i, o.Kind)
+			return 0, 0, fmt.Errorf("operation %d is of kind %s and no transaction: what it wrote would seem to come from nowhere", i, o.Kind)
 		}
 		switch o.Outcome {
 		case history.OK:
@@ -87,7 +87,7 @@ func (a *analysis) fit(kinds ...history.Kind) (writes, answers int, err error) {
 		for j := range a.h.Transaction(o) {
 			m := &a.h.Transaction(o)[j]
 			if !slices.Contains(kinds, m.Kind) {
-				return 0, 0, unfit("transaction %d has a %s: this checker judges %s and %s", i, m.Kind, kinds[0], kinds[1])
+				return 0, 0, fmt.Errorf("transaction %d has a %s: this checker judges %s and %s", i, m.Kind, kinds[0], kinds[1])
 			}
 			switch {
 			case m.Kind == history.Write || m.Kind == history.Append:
@@ -118,7 +118,7 @@ func (a *analysis) enter(kind history.Kind, writes int) error {
 			}
 			n, added := a.table.add(write{txn: int32(i), micro: j, place: nobody, failed: o.Outcome == history.Fail})
 			if !added {
-				return unfit("%s was written to %s by two steps: who read it can't be told, so values must be unique", h.Text(m.Value), name(h, m.Key))
+				return fmt.Errorf("%s was written to %s by two steps: who read it can't be told, so values must be unique", h.Text(m.Value), name(h, m.Key))
 			}
 			if before := latest[m.Key] - 1; before >= 0 && a.table.writes[before].txn == int32(i) {
 				a.table.writes[before].inner = true

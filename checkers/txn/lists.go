@@ -50,6 +50,7 @@ func (a *analysis) lists() error {
 	l := &lists{analysis: a, flaws: map[history.Key]*listFlaw{}}
 	a.explain = l.why
 	a.edges.list = make([]edge, 0, 2*answers+writes)
+	a.sources = make([]source, 0, answers)
 	l.updated, l.updatedInit = make([]int32, writes), make([]int32, len(a.h.Keys))
 	l.findLongest()
 	l.findOrder()
@@ -229,7 +230,23 @@ func (l *lists) read(txn int32, j uint32, again bool) {
 	if len(list) > 0 && !l.saw(txn, order[len(list)-1]) {
 		return // its own append: what follows that comes after it anyhow
 	}
+	if !again {
+		l.noteSource(txn, m.Key, order[:len(list)])
+	}
 	l.missed(txn, m.Key, order, len(list))
+}
+
+// noteSource notes from whom a transaction read a key.
+func (l *lists) noteSource(txn int32, key history.Key, order []int32) {
+	from := fromStart
+	if len(order) > 0 {
+		n := order[len(order)-1]
+		if n == nobody || l.table.writes[n].failed {
+			return
+		}
+		from = l.table.writes[n].txn
+	}
+	l.sources = append(l.sources, source{txn, key, from})
 }
 
 // saw links a read to the append of the last element that it holds, and reports

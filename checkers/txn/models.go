@@ -26,17 +26,18 @@ const (
 	CyclicVersions    = "cyclic-versions"    // a version of a key is older than itself
 	Garbage           = "garbage"            // a read of a value that nobody wrote
 
-	// What [Register] finds from reads alone; see awdit.go.
-	ReadCommittedCycle = "read-committed-cycle"
+	// No order of all transactions lets each see what these levels say that it has to
+	// see; found from who read from whom alone. They come also with "-process".
+	MonotonicViewCycle = "monotonic-atomic-view-cycle"
 	ReadAtomicCycle    = "read-atomic-cycle"
 	CausalCycle        = "causal-cycle"
 )
 
 // severity orders the anomalies by how little a system may promise to be excused.
 var severity = []string{
-	DuplicateElements, CyclicVersions, G0, Garbage, G1a, DirtyUpdate, IncompatibleOrder, G1b, FutureRead, G1c, ReadCommittedCycle,
+	DuplicateElements, CyclicVersions, G0, Garbage, G1a, DirtyUpdate, IncompatibleOrder, G1b, FutureRead, G1c, MonotonicViewCycle,
 	Internal, ReadAtomicCycle, CausalCycle, LostUpdate, GSingle, GNonadjacent, G2Item,
-	G0 + "-process", G1c + "-process", GSingle + "-process", GNonadjacent + "-process", G2Item + "-process",
+	G0 + "-process", G1c + "-process", MonotonicViewCycle + "-process", ReadAtomicCycle + "-process", CausalCycle + "-process", GSingle + "-process", GNonadjacent + "-process", G2Item + "-process",
 	G0 + "-realtime", G1c + "-realtime", GSingle + "-realtime", GNonadjacent + "-realtime", G2Item + "-realtime",
 }
 
@@ -46,6 +47,7 @@ var severity = []string{
 var implied = map[string][]string{
 	G0: {G1c}, Garbage: {G1a}, DirtyUpdate: {G1a}, IncompatibleOrder: {G1a}, FutureRead: {G1c},
 	GSingle: {GNonadjacent}, GNonadjacent: {G2Item}, LostUpdate: {G2Item},
+	MonotonicViewCycle: {ReadAtomicCycle}, ReadAtomicCycle: {CausalCycle},
 }
 
 // model is a consistency model: what it implies and which anomalies it forbids
@@ -61,13 +63,16 @@ type model struct {
 // Adya's thesis, Bailis et al. (Highly Available Transactions), Cerone, Bernardi and
 // Gotsman (A Framework for Transactional Consistency Models with Atomic Visibility),
 // Daudjee and Salem (Lazy Database Replication with Snapshot Isolation) and Liu et
-// al. (ROLA, here called update-atomic).
+// al. (ROLA, here called update-atomic). The strong-session forms of read-atomic and
+// causal are added: those are what Biswas and Enea define.
 var models = []model{
 	{"strict-serializable", []string{"strong-session-serializable", "strong-snapshot-isolation"}, []string{G1c + "-realtime", G2Item + "-realtime"}},
 	{"strong-session-serializable", []string{"serializable", "strong-session-snapshot-isolation"}, []string{G1c + "-process", G2Item + "-process"}},
 	{"strong-snapshot-isolation", []string{"strong-session-snapshot-isolation", "strong-read-committed"}, []string{Internal, GNonadjacent + "-realtime"}},
 	{"serializable", []string{"repeatable-read", "snapshot-isolation", "update-serializable"}, []string{Internal, G2Item}},
-	{"strong-session-snapshot-isolation", []string{"snapshot-isolation", "strong-session-read-committed"}, []string{Internal, GNonadjacent + "-process"}},
+	{"strong-session-snapshot-isolation", []string{"snapshot-isolation", "strong-session-causal"}, []string{Internal, GNonadjacent + "-process"}},
+	{"strong-session-causal", []string{"causal-cerone", "strong-session-read-atomic"}, []string{CausalCycle + "-process"}},
+	{"strong-session-read-atomic", []string{"read-atomic", "strong-session-read-committed"}, []string{MonotonicViewCycle + "-process", ReadAtomicCycle + "-process"}},
 	{"strong-read-committed", []string{"strong-session-read-committed", "strong-read-uncommitted"}, []string{G1c + "-realtime"}},
 	{"snapshot-isolation", []string{"forward-consistent-view", "monotonic-atomic-view", "monotonic-snapshot-read", "parallel-snapshot-isolation", "prefix"}, []string{Internal, GNonadjacent}},
 	{"repeatable-read", []string{"cursor-stability", "monotonic-atomic-view"}, []string{G2Item, LostUpdate}},
@@ -84,9 +89,9 @@ var models = []model{
 	{"monotonic-snapshot-read", []string{"read-committed"}, nil},
 	{"cursor-stability", []string{"read-committed"}, []string{LostUpdate}},
 	{"monotonic-view", []string{"read-committed"}, nil},
-	{"monotonic-atomic-view", []string{"read-committed"}, nil},
+	{"monotonic-atomic-view", []string{"read-committed"}, []string{MonotonicViewCycle}},
 	{"strong-session-read-uncommitted", []string{"read-uncommitted"}, []string{G0 + "-process"}},
-	{"read-committed", []string{"read-uncommitted"}, []string{G1a, G1b, G1c, ReadCommittedCycle}},
+	{"read-committed", []string{"read-uncommitted"}, []string{G1a, G1b, G1c}},
 	{"read-uncommitted", nil, []string{G0, DuplicateElements, CyclicVersions}},
 }
 
@@ -108,8 +113,8 @@ func canonical(level string) (string, error) {
 		level = "strict-serializable"
 	case "conflict-serializable":
 		level = "serializable"
-	case "causal":
-		level = "causal-cerone"
+	case "causal": // as most say, with sessions
+		level = "strong-session-causal"
 	}
 	if !slices.Contains(Levels(), level) {
 		return "", fmt.Errorf("%q is no level that transactions are judged by: those are %s", level, strings.Join(Levels(), ", "))
@@ -131,9 +136,9 @@ func withImplied(anomalies []string) map[string]bool {
 			add(other + suffix)
 		}
 		switch {
-		case suffix == "" && slices.Contains(cycleNames, base):
+		case suffix == "" && (slices.Contains(cycleNames, base) || slices.Contains(weakNames[:], base)):
 			add(base + "-process")
-		case suffix == "-process":
+		case suffix == "-process" && slices.Contains(cycleNames, base):
 			add(base + "-realtime")
 		}
 	}

@@ -126,7 +126,10 @@ func (p plant) into(b *history.Builder, at int64) {
 func TestMadeHistoriesShowWhatTheyAreNamedAfter(t *testing.T) {
 	for _, p := range made() {
 		report := p.judge(p.history)
-		require.Equal(t, []string{p.name}, names(report))
+		others := slices.DeleteFunc(names(report), func(name string) bool {
+			return name != p.name && slices.ContainsFunc(weakNames[:], func(weak string) bool { return strings.HasPrefix(name, weak) })
+		})
+		require.Equal(t, []string{p.name}, others) // some are also cycles of a weak level
 		require.Equal(t, checkers.Violation, report.Result.Verdict)
 	}
 }

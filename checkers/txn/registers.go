@@ -1,6 +1,7 @@
 package txn
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -55,10 +56,11 @@ func (a *analysis) registers(c Register) error {
 		return err
 	}
 	if n := a.initialWritten(r.initial); n != nobody {
-		return unfit("%s was written to %s, which held it from the start: who read it can't be told", a.text(n), a.keyOf(n))
+		return fmt.Errorf("%s was written to %s, which held it from the start: who read it can't be told", a.text(n), a.keyOf(n))
 	}
 	a.edges.list = make([]edge, 0, 2*answers)
 	r.seenBy = make([]versionTxn, 0, answers)
+	a.sources = make([]source, 0, answers)
 	if err := r.scan(); err != nil {
 		return err
 	}
@@ -159,6 +161,7 @@ func (r *registers) read(txn int32, j uint32, again bool) {
 		return
 	case r.isFirst(n):
 		r.seenBy = append(r.seenBy, pair(n, txn))
+		r.sources = append(r.sources, source{txn, m.Key, fromStart})
 		return
 	}
 	w := &r.table.writes[n]
@@ -176,6 +179,7 @@ func (r *registers) read(txn int32, j uint32, again bool) {
 	}
 	if w.txn != nobody {
 		r.edges.add(w.txn, txn, wr)
+		r.sources = append(r.sources, source{txn, m.Key, w.txn})
 	}
 	r.seenBy = append(r.seenBy, pair(n, txn))
 }
