@@ -34,6 +34,10 @@ type analysis struct {
 	sources    []source
 	causalOpen bool // nobody knows whether the history is causal
 
+	// inRealTime, where it is set, gives the graph for levels that hold in real time,
+	// and what else it finds; see [registers.inRealTime].
+	inRealTime func(g *graph) (*graph, map[string]*sight)
+
 	committed, unknown, failed int // transactions
 	observed                   int // reads that were answered
 

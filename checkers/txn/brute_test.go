@@ -37,11 +37,14 @@ type brute struct {
 	// snapshots allows a transaction to read an older state, if nobody has committed
 	// a write since to a key that it writes.
 	snapshots bool
+	// fresh says that what must come before must also be in the snapshot.
+	fresh bool
 
-	done   uint
-	states []map[history.Key][]history.Value // after each commit
-	wrote  []map[history.Key]bool            // by each commit
-	first  history.Value
+	commits []int // which transactions committed, in their order
+	done    uint
+	states  []map[history.Key][]history.Value // after each commit
+	wrote   []map[history.Key]bool            // by each commit
+	first   history.Value
 }
 
 func (b *brute) possible() bool {
@@ -62,15 +65,19 @@ func (b *brute) search() bool {
 			continue
 		}
 		for from := len(b.states) - 1; from >= 0; from-- {
+			if b.fresh && from < len(b.commits) && b.before(b.commits[from], i) {
+				break
+			}
 			state, wrote, fits := b.run(i, from)
 			if fits {
 				b.done |= 1 << i
-				b.states, b.wrote = append(b.states, state), append(b.wrote, wrote)
+				b.states, b.wrote, b.commits = append(b.states, state), append(b.wrote, wrote), append(b.commits, i)
 				if b.search() {
 					return true
 				}
 				b.done &^= 1 << i
 				b.states, b.wrote = b.states[:len(b.states)-1], b.wrote[:len(b.wrote)-1]
+				b.commits = b.commits[:len(b.commits)-1]
 			}
 			if !b.snapshots {
 				break
@@ -228,7 +235,11 @@ func (w *world) transaction(level int, outcome history.Outcome) []history.Step {
 	}
 	happened := outcome == history.OK || outcome == history.Info && w.draw.IntN(2) == 0 || w.draw.IntN(12) == 0
 	if happened {
-		for key, values := range own {
+		for key := range w.keys {
+			values := own[key]
+			if len(values) == 0 {
+				continue
+			}
 			after[key] = slices.Concat(newest[key], values)
 			if level == 5 && w.draw.IntN(6) == 0 {
 				after[key] = slices.Concat(newest[key], values[:1])

@@ -275,10 +275,16 @@ func (w *weak) fromStart(writer, reader int32) mustPrecede {
 	return w.pairs[i]
 }
 
-// pair is the reason why one transaction must precede another.
+// pair is the reason why one transaction must precede another, of several that of the
+// weakest level.
 func (w *weak) pair(first, second int32) mustPrecede {
-	i := slices.IndexFunc(w.pairs, func(p mustPrecede) bool { return p.first == first && p.second == second })
-	return w.pairs[i]
+	best := mustPrecede{level: causal + 1}
+	for _, p := range w.pairs {
+		if p.first == first && p.second == second && p.level < best.level {
+			best = p
+		}
+	}
+	return best
 }
 
 // sees says why a reader had to see a transaction.

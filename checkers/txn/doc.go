@@ -44,7 +44,9 @@
 // read-atomic and causal are decided exactly from who read from whom. Others are
 // refuted as far as the order of versions is known: the first version is the oldest,
 // and what a transaction read is older than what it wrote over it; so read before
-// you write. SequentialKeys and LinearizableKeys say more, if they hold.
+// you write. At strong-snapshot-isolation and strict-serializable a key's versions are
+// also in the order of real time, and that is used for those two. SequentialKeys and
+// LinearizableKeys take such orders for every level, if they hold.
 //
 // # Unknown outcomes
 //
@@ -61,7 +63,9 @@
 //   - Registers: where a transaction read one version and wrote another, the first is
 //     taken to be older always. Elle asks for :wfr-keys?; but from read-committed on
 //     it can't be otherwise.
-//   - Registers: transactions of unknown outcome are written from, too.
+//   - Registers: what transactions of unknown outcome wrote is read from, too; and the
+//     two levels that hold in real time are judged with its order of versions, so that
+//     a stale read among blind writes refutes them.
 //   - Process and realtime edges are there at once, and process edges also where one
 //     transaction is called at the very instant at which the one before returned.
 //   - The weak levels decided from reads alone are no part of Elle: they are those of

@@ -17,48 +17,51 @@ type touch struct {
 	first, last int32
 }
 
-// touches lists for each key, in the order of calls, who touched it.
+// touches lists, in the order of calls, who touched which key.
 func (r *registers) touches() []touch {
 	var all []touch
 	for i := range r.h.Ops {
 		o := &r.h.Ops[i]
-		if o.Outcome == history.Fail {
-			continue
-		}
-		start := len(all)
-		for j := o.Offset; j < o.Offset+o.Count; j++ {
-			m := &r.h.Micros[j]
-			if m.Value == history.None || o.Outcome != history.OK && m.Kind == history.Read {
-				continue
-			}
-			n := r.version(j)
-			if n == nobody || !r.isFirst(n) && r.table.writes[n].failed {
-				continue
-			}
-			at := slices.IndexFunc(all[start:], func(t touch) bool { return t.key == m.Key })
-			if at < 0 {
-				all = append(all, touch{m.Key, int32(i), n, n})
-				continue
-			}
-			t := &all[start+at]
-			if m.Kind == history.Write {
-				if r.h.Micros[r.firstTouch(o, m.Key)].Kind == history.Write {
-					t.first = n // it wrote only: what is seen from outside is its last write
-				}
-				t.last = n
+		for j := o.Offset; o.Outcome != history.Fail && j < o.Offset+o.Count; j++ {
+			if first, last := r.outside(o, j); first != nobody {
+				all = append(all, touch{r.h.Micros[j].Key, int32(i), first, last})
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b touch) int { return cmp.Compare(a.key, b.key) })
 	return all
 }
 
-func (r *registers) firstTouch(o *history.Op, key history.Key) uint32 {
-	j := o.Offset
-	for r.h.Micros[j].Key != key {
-		j++
+// outside returns what a transaction first and last had to do with the key of step
+// j from outside; nobody where step j is not its first on the key that says something.
+func (r *registers) outside(o *history.Op, j uint32) (first, last int32) {
+	known := func(j uint32) int32 {
+		m := &r.h.Micros[j]
+		if m.Value == history.None {
+			return nobody
+		}
+		n := r.version(j)
+		if n != nobody && !r.isFirst(n) && r.table.writes[n].failed {
+			return nobody
+		}
+		return n
 	}
-	return j
+	first = known(j)
+	for i := r.earlier(o, j); i != nobody; i = r.earlier(o, uint32(i)) {
+		if known(uint32(i)) != nobody {
+			return nobody, nobody
+		}
+	}
+	last = first
+	m := &r.h.Micros[j]
+	for k := j + 1; first != nobody && k < o.Offset+o.Count; k++ {
+		if x := &r.h.Micros[k]; x.Key == m.Key && x.Kind == history.Write {
+			last = r.version(k)
+		}
+	}
+	if m.Kind == history.Write {
+		first = last // from outside only the last write is seen
+	}
+	return first, last
 }
 
 // sequential is the order of versions where each process sees each key's in order.
@@ -76,7 +79,7 @@ func (r *registers) sequential() []versions {
 		}
 		latest[at] = t.last
 	}
-	return r.dropTwice(order)
+	return order
 }
 
 // span is when a version was certainly made, and until when it or a newer one was
@@ -92,42 +95,70 @@ type span struct {
 // touched the newer one first. Only pairs are listed that no third version is
 // between.
 func (r *registers) linearizable() []versions {
-	var order []versions
-	all := r.touches()
-	for len(all) > 0 {
-		n := 1
-		for n < len(all) && all[n].key == all[0].key {
-			n++
-		}
-		order = append(order, r.follow(all[:n])...)
-		all = all[n:]
+	writes := len(r.table.writes)
+	all := make([]span, writes+len(r.h.Keys)) // by number; see [registers.number]
+	for i := range all {
+		all[i] = span{version: r.numbered(i), made: history.Open, late: math.MinInt64}
 	}
-	return r.dropTwice(order)
+	for i := range r.h.Ops {
+		r.spans(&r.h.Ops[i], all)
+	}
+	byKey := make([]int32, len(r.h.Keys)+1) // where each key's versions begin, but what it held at first
+	for n := range writes {
+		byKey[r.table.key(int32(n))+1]++
+	}
+	for k := range r.h.Keys {
+		byKey[k+1] += byKey[k]
+	}
+	grouped, next := make([]span, writes), slices.Clone(byKey)
+	for n := range writes {
+		at := &next[r.table.key(int32(n))]
+		grouped[*at] = all[n]
+		*at++
+	}
+	order := make([]versions, 0, writes+writes/2)
+	var spans []span
+	for k := range r.h.Keys {
+		spans = append(append(spans[:0], grouped[byKey[k]:byKey[k+1]]...), all[writes+k])
+		spans = slices.DeleteFunc(spans, func(s span) bool { return s.made == history.Open && s.late == math.MinInt64 })
+		slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.late, b.late) })
+		order = append(order, between(spans)...)
+	}
+	return order
 }
 
-func (r *registers) follow(touches []touch) []versions {
-	var spans []span
-	number := map[int32]int{}
-	at := func(version int32) *span {
-		i, found := number[version]
-		if !found {
-			i = len(spans)
-			number[version] = i
-			spans = append(spans, span{version, history.Open, math.MinInt64})
-		}
-		return &spans[i]
+// number numbers the versions from 0: writes, then what each key held at first.
+func (r *registers) number(version int32) int32 {
+	if r.isFirst(version) {
+		return int32(len(r.table.writes)) + int32(r.keyOfVersion(version))
 	}
-	for _, t := range touches {
-		o := &r.h.Ops[t.txn]
-		first := at(t.first)
-		first.late = max(first.late, o.Call)
+	return version
+}
+
+func (r *registers) numbered(n int) int32 {
+	if n >= len(r.table.writes) {
+		return r.first(history.Key(n - len(r.table.writes)))
+	}
+	return int32(n)
+}
+
+// spans notes what one transaction says of the versions that it touched.
+func (r *registers) spans(o *history.Op, all []span) {
+	if o.Outcome == history.Fail {
+		return
+	}
+	for j := o.Offset; j < o.Offset+o.Count; j++ {
+		first, last := r.outside(o, j)
+		if first == nobody {
+			continue
+		}
+		s := &all[r.number(first)]
+		s.late = max(s.late, o.Call)
 		if o.Outcome == history.OK {
-			last := at(t.last)
-			last.made = min(last.made, o.Return)
+			s = &all[r.number(last)]
+			s.made = min(s.made, o.Return)
 		}
 	}
-	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.late, b.late) })
-	return between(spans)
 }
 
 // between lists the pairs of spans, sorted by late, that follow each other with no
@@ -201,62 +232,51 @@ func leastMade(spans []span) [][3]int32 {
 	return least
 }
 
-func (r *registers) dropTwice(order []versions) []versions {
-	slices.SortFunc(order, func(a, b versions) int {
-		return cmp.Or(cmp.Compare(a.older, b.older), cmp.Compare(a.newer, b.newer))
-	})
-	return slices.Compact(order)
-}
-
 // assume takes an order of versions. On a key where it contradicts itself, or what
 // was taken before, that is an anomaly, and nothing is taken.
 func (r *registers) assume(source string, order []versions) {
-	number := map[int32]int32{}
-	var all []int32
-	e := edges{}
-	node := func(version int32) int32 {
-		n, found := number[version]
-		if !found {
-			n = int32(len(all))
-			number[version] = n
-			all = append(all, version)
-		}
-		return n
-	}
+	nodes := int32(len(r.table.writes) + len(r.h.Keys))
+	e := edges{n: nodes, nodes: nodes, list: make([]edge, 0, len(r.before)+len(order))}
+	first := map[history.Key]bool{} // keys on which something is before what was there at first
 	for _, list := range [][]versions{r.before, order} {
 		for _, b := range list {
-			e.add(node(b.older), node(b.newer), ww)
-			for _, v := range []int32{b.older, b.newer} {
-				if first := r.first(r.keyOfVersion(v)); v != first {
-					e.add(node(first), node(v), ww)
-				}
+			e.add(r.number(b.older), r.number(b.newer), ww)
+			if r.isFirst(b.newer) {
+				first[r.keyOfVersion(b.newer)] = true
 			}
 		}
 	}
-	e.nodes = int32(len(all))
-	e.n = e.nodes
+	for n := range r.table.writes {
+		if key := r.table.key(int32(n)); first[key] {
+			e.add(r.number(r.first(key)), int32(n), ww)
+		}
+	}
 	cyclic := map[history.Key]bool{}
 	found := e.graph().components(onlyWW, false)
 	for i := range found.count() {
 		var members []int32
 		for _, n := range found.at(i) {
-			members = append(members, all[n])
+			members = append(members, r.numbered(int(n)))
 		}
 		cyclic[r.keyOfVersion(members[0])] = true
 		r.noteCyclic(source, members)
 	}
+	order = slices.DeleteFunc(order, func(b versions) bool { return r.isFirst(b.newer) || cyclic[r.keyOfVersion(b.newer)] })
+	r.before = append(r.before, order...)
+	r.assumed = append(r.assumed, assumption{source, order})
 	for _, b := range order {
-		if r.isFirst(b.newer) || cyclic[r.keyOfVersion(b.newer)] {
-			continue
-		}
-		r.before = append(r.before, b)
-		r.strict[b] = source
 		if !r.isFirst(b.older) {
 			if one, other := r.table.writes[b.older].txn, r.table.writes[b.newer].txn; one != nobody && other != nobody {
 				r.edges.add(one, other, ww)
 			}
 		}
 	}
+}
+
+// assumption is an order of versions that was taken, and where it is from.
+type assumption struct {
+	source string
+	order  []versions
 }
 
 func (r *registers) noteCyclic(source string, members []int32) {
@@ -275,4 +295,33 @@ func (r *registers) noteCyclic(source string, members []int32) {
 		return sortedOnce(txns)[:min(len(txns), 8)], []string{fmt.Sprintf("By %s each of the values %s of %s is older than the others, and so than itself.",
 			source, joinAnd(texts), name(r.h, r.keyOfVersion(members[0])))}
 	})
+}
+
+// inRealTime judges the history once more with the order of each key's versions in
+// real time. At strong-snapshot-isolation and strict-serializable that is no
+// assumption. Say v1 was left by a transaction that had returned before another was
+// called, which touched v2 first, and v2 were older all the same: whoever wrote v2
+// comes before who wrote v1 by ww, that before the first transaction, that before the
+// other by realtime, and the other before who wrote v1 again, by rw, or is itself the
+// one who wrote v2. A cycle with one rw edge or none, and those levels forbid it.
+//
+// So cycles found with that order are there in real time. What they are by name only
+// holds of rw edges: others are called [RealtimeVersions].
+func (r *registers) inRealTime(g *graph) (*graph, map[string]*sight) {
+	before := r.seen
+	r.seen = map[string]*sight{}
+	defer func() { r.seen = before }()
+	r.edges = edges{n: int32(g.n), nodes: int32(g.n), list: make([]edge, 0, len(g.to)+len(g.to)/2)}
+	for from := range g.n {
+		for _, x := range g.to[g.off[from]:g.off[from+1]] {
+			if x&3 == wr {
+				r.edges.add(int32(from), int32(x>>2), wr)
+			}
+		}
+	}
+	r.assume("real time", r.linearizable())
+	r.link()
+	timed := r.edges.graph()
+	timed.then, timed.next = g.then, g.next
+	return timed, r.seen
 }

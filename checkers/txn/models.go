@@ -26,6 +26,10 @@ const (
 	CyclicVersions    = "cyclic-versions"    // a version of a key is older than itself
 	Garbage           = "garbage"            // a read of a value that nobody wrote
 
+	// RealtimeVersions is found by [Register] only: in real time a version of a key is
+	// older than itself, or a cycle of ww and wr is there.
+	RealtimeVersions = "realtime-version-cycle"
+
 	// No order of all transactions lets each see what these levels say that it has to
 	// see; found from who read from whom alone. They come also with "-process".
 	MonotonicViewCycle = "monotonic-atomic-view-cycle"
@@ -38,7 +42,7 @@ var severity = []string{
 	DuplicateElements, CyclicVersions, G0, Garbage, G1a, DirtyUpdate, IncompatibleOrder, G1b, FutureRead, G1c, MonotonicViewCycle,
 	Internal, ReadAtomicCycle, CausalCycle, LostUpdate, GSingle, GNonadjacent, G2Item,
 	G0 + "-process", G1c + "-process", MonotonicViewCycle + "-process", ReadAtomicCycle + "-process", CausalCycle + "-process", GSingle + "-process", GNonadjacent + "-process", G2Item + "-process",
-	G0 + "-realtime", G1c + "-realtime", GSingle + "-realtime", GNonadjacent + "-realtime", G2Item + "-realtime",
+	G0 + "-realtime", G1c + "-realtime", RealtimeVersions, GSingle + "-realtime", GNonadjacent + "-realtime", G2Item + "-realtime",
 }
 
 // implied says what else is there where an anomaly is: an aborted read is there
@@ -68,7 +72,7 @@ type model struct {
 var models = []model{
 	{"strict-serializable", []string{"strong-session-serializable", "strong-snapshot-isolation"}, []string{G1c + "-realtime", G2Item + "-realtime"}},
 	{"strong-session-serializable", []string{"serializable", "strong-session-snapshot-isolation"}, []string{G1c + "-process", G2Item + "-process"}},
-	{"strong-snapshot-isolation", []string{"strong-session-snapshot-isolation", "strong-read-committed"}, []string{Internal, GNonadjacent + "-realtime"}},
+	{"strong-snapshot-isolation", []string{"strong-session-snapshot-isolation", "strong-read-committed"}, []string{Internal, GNonadjacent + "-realtime", RealtimeVersions}},
 	{"serializable", []string{"repeatable-read", "snapshot-isolation", "update-serializable"}, []string{Internal, G2Item}},
 	{"strong-session-snapshot-isolation", []string{"snapshot-isolation", "strong-session-causal"}, []string{Internal, GNonadjacent + "-process"}},
 	{"strong-session-causal", []string{"causal-cerone", "strong-session-read-atomic"}, []string{CausalCycle + "-process"}},

@@ -31,7 +31,7 @@ type registers struct {
 	seenBy  []versionTxn // who read which version, and not its own
 	updates []versionTxn // who read which version and then overwrote it
 	before  []versions   // older and newer version
-	strict  map[versions]string
+	assumed []assumption
 }
 
 // versionTxn is a version and a transaction, in one number so that it sorts fast.
@@ -50,7 +50,7 @@ func (a *analysis) registers(c Register) error {
 	if err != nil {
 		return err
 	}
-	r := &registers{analysis: a, Register: c, initial: initialValue(a.h), strict: map[versions]string{}}
+	r := &registers{analysis: a, Register: c, initial: initialValue(a.h)}
 	a.explain = r.why
 	if err := a.enter(history.Write, writes); err != nil {
 		return err
@@ -72,6 +72,9 @@ func (a *analysis) registers(c Register) error {
 		r.assume("linearizable-keys", r.linearizable())
 	}
 	r.link()
+	if !r.LinearizableKeys {
+		a.inRealTime = r.inRealTime
+	}
 	return nil
 }
 
@@ -259,17 +262,17 @@ func (r *registers) versionText(version int32) string {
 func (r *registers) link() {
 	slices.Sort(r.seenBy)
 	newer := r.newerThan()
-	for len(r.seenBy) > 0 {
-		version := r.seenBy[0].version()
-		var readers []int32
-		for len(r.seenBy) > 0 && r.seenBy[0].version() == version {
-			readers = append(readers, r.seenBy[0].txn())
-			r.seenBy = r.seenBy[1:]
+	var readers, writers []int32
+	for seen := r.seenBy; len(seen) > 0; {
+		version := seen[0].version()
+		readers, writers = readers[:0], writers[:0]
+		for len(seen) > 0 && seen[0].version() == version {
+			readers = append(readers, seen[0].txn())
+			seen = seen[1:]
 		}
 		for len(newer) > 0 && newer[0].version() < version {
 			newer = newer[1:]
 		}
-		var writers []int32
 		for len(newer) > 0 && newer[0].version() == version {
 			writers = append(writers, newer[0].txn())
 			newer = newer[1:]
@@ -282,7 +285,7 @@ func (r *registers) link() {
 
 // newerThan lists, by version, who made one that is newer.
 func (r *registers) newerThan() []versionTxn {
-	newer := r.updates // by version already
+	newer := slices.Grow(slices.Clone(r.updates), len(r.before)) // by version already
 	sorted := len(r.before) == 0
 	for _, b := range r.before {
 		if txn := r.table.writes[b.newer].txn; txn != nobody {

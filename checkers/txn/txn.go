@@ -180,14 +180,11 @@ func (a *analysis) report(report *Report, level string) {
 		report.Unfinished = s.short
 	}
 	report.Unfinished = report.Unfinished || a.over
-	slices.SortFunc(report.Anomalies, func(x, y Anomaly) int {
-		return cmp.Compare(slices.Index(severity, x.Name), slices.Index(severity, y.Name))
-	})
-	var names []string
-	for _, x := range report.Anomalies {
-		names = append(names, x.Name)
+	report.weigh()
+	if !slices.Contains(report.Refuted, level) && (level == "strict-serializable" || level == "strong-snapshot-isolation") && a.inRealTime != nil {
+		a.realTime(report, g)
+		report.weigh()
 	}
-	report.WeakestRefuted, report.Refuted, report.StrongestLeft = Boundary(names)
 	r.Figures = map[string]float64{
 		"committed": float64(a.committed), "unknown": float64(a.unknown), "failed": float64(a.failed),
 		"answered_reads": float64(a.observed), "dependencies": float64(stored), "components": float64(whole.count()),
@@ -199,6 +196,52 @@ func (a *analysis) report(report *Report, level string) {
 		r.Figures[strings.ReplaceAll(strings.ToLower(x.Name), "-", "_")] = float64(x.Count)
 	}
 	a.conclude(report, level, stored)
+}
+
+// realTime adds what is found with the order of versions in real time.
+func (a *analysis) realTime(report *Report, g *graph) {
+	timedGraph, seen := a.inRealTime(g)
+	whole := timedGraph.components(data|session|timed, false)
+	var more []Anomaly
+	for name, s := range seen {
+		more = append(more, a.tellSight(name, s))
+	}
+	if whole.count() > 0 {
+		s := findCycles(timedGraph.within(whole), a.stop)
+		for name, found := range s.found {
+			more = append(more, a.tellCycle(name, found))
+		}
+		report.Unfinished = report.Unfinished || s.short
+	}
+	report.Unfinished = report.Unfinished || a.over
+	for _, x := range more {
+		base, suffix := splitAnomaly(x.Name)
+		switch base {
+		case GSingle, GNonadjacent, G2Item:
+			base += suffixes[2]
+		default:
+			base = RealtimeVersions
+		}
+		if suffix != suffixes[2] && len(x.Edges) > 0 {
+			x.Story[len(x.Story)-1] = fmt.Sprintf("So T1 would come before itself, with the values in the order of real time: a cycle, %s.", base)
+		}
+		x.Name = base
+		if !report.Has(base) {
+			report.Anomalies = append(report.Anomalies, x)
+		}
+	}
+}
+
+// weigh sorts the anomalies and says what they refute.
+func (r *Report) weigh() {
+	slices.SortFunc(r.Anomalies, func(x, y Anomaly) int {
+		return cmp.Or(cmp.Compare(slices.Index(severity, x.Name), slices.Index(severity, y.Name)), cmp.Compare(len(x.Transactions), len(y.Transactions)))
+	})
+	var names []string
+	for _, x := range r.Anomalies {
+		names = append(names, x.Name)
+	}
+	r.WeakestRefuted, r.Refuted, r.StrongestLeft = Boundary(names)
 }
 
 func (a *analysis) conclude(report *Report, level string, dependencies int) {

@@ -1,7 +1,6 @@
 package txn
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/seatrial/seatrial/harness/history"
@@ -223,9 +222,6 @@ func (w *weak) inSession() {
 
 // circles looks for circles of the pairs up to a level, the weakest level first.
 func (w *weak) circles(g *graph, most weakLevel) {
-	slices.SortFunc(w.pairs, func(a, b mustPrecede) int {
-		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.second, b.second), cmp.Compare(a.level, b.level))
-	})
 	if w.circle(g, most, true, false) == nil {
 		return
 	}

@@ -2,6 +2,7 @@ package txn
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -129,8 +130,10 @@ func (r *registers) follows(older, newer, writer int32) (string, bool) {
 			return ", having read the same", true
 		}
 	}
-	if source, assumed := r.strict[versions{older, newer}]; assumed {
-		return ", later by " + source, true
+	for _, a := range r.assumed {
+		if slices.Contains(a.order, versions{older, newer}) {
+			return ", later by " + a.source, true
+		}
 	}
 	return ", as what it held at first is before all that was written", r.isFirst(older)
 }
