@@ -64,10 +64,10 @@ func made() []plant {
 		{name: G2Item, registers: true, history: small().
 			Txn(0, history.OK, 0, 9, history.Reads(x, history.Nil), history.Writes(y, one)).
 			Txn(1, history.OK, 0, 9, history.Reads(y, history.Nil), history.Writes(x, one)).History()},
-		{name: GSingle + "-realtime", registers: true, history: small(). // a stale read among blind writes
-											Txn(0, history.OK, 0, 9, history.Writes(x, one)).
-											Txn(1, history.OK, 10, 19, history.Writes(x, two)).
-											Txn(2, history.OK, 20, 29, history.Reads(x, one)).History()},
+		{name: RealtimeVersions, registers: true, history: small(). // a stale read among blind writes
+										Txn(0, history.OK, 0, 9, history.Writes(x, one)).
+										Txn(1, history.OK, 10, 19, history.Writes(x, two)).
+										Txn(2, history.OK, 20, 29, history.Reads(x, one)).History()},
 		{name: RealtimeVersions, registers: true, history: small(). // 1, then 2, then 1 again
 										Txn(0, history.OK, 0, 99, history.Writes(x, one)).
 										Txn(1, history.OK, 0, 99, history.Writes(x, two)).

@@ -91,6 +91,14 @@ func (want expected) require(t *testing.T, judge func(level string) Report) {
 	}
 }
 
+// Elle says unknown, because of an empty graph: nothing in it is known to depend on
+// anything else.
+func TestAnAbortedReadAloneSaysNothingOfReadUncommitted(t *testing.T) {
+	h := readEDN(t, filepath.Join("testdata", "list-append", "g1a.edn"), nil)
+	r := ListAppend{Level: "read-uncommitted"}.Check(context.Background(), checkers.Evidence{History: h}, checkers.Budget{})
+	require.Equal(t, checkers.Inconclusive, r.Verdict, r.Summary)
+}
+
 type registerCase struct {
 	expected
 	Register

@@ -79,24 +79,34 @@ func (a *analysis) registers(c Register) error {
 }
 
 // initialValue is what every key held at first. Unlike [history.History.Initial] it
-// leaves the history as it is; a string that no operation has is no value here.
+// leaves the history as it is. Where no operation can have that value, it is
+// [history.None] or a string beyond the table.
 func initialValue(h *history.History) history.Value {
+	integer := func(n int64) history.Value {
+		if n < history.MinInt || n > history.MaxInt {
+			return history.None
+		}
+		return history.Int(n)
+	}
 	switch x := h.Header.Initial.(type) {
 	case nil:
 		return history.Nil
 	case int:
-		return history.Int(int64(x))
+		return integer(int64(x))
 	case int64:
-		return history.Int(x)
+		return integer(x)
 	case float64:
-		return history.Int(int64(x))
+		if x != math.Trunc(x) || math.Abs(x) > 1<<53 {
+			return history.None
+		}
+		return integer(int64(x))
 	case string:
 		if i := slices.Index(h.Strings, x); i >= 0 {
 			return history.StringValue(i)
 		}
 		return history.StringValue(len(h.Strings))
 	}
-	return history.Nil
+	return history.None
 }
 
 func (a *analysis) initialWritten(initial history.Value) int32 {
@@ -252,9 +262,16 @@ func (r *registers) keyOfVersion(version int32) history.Key {
 
 func (r *registers) versionText(version int32) string {
 	if r.isFirst(version) {
-		return r.h.Text(r.initial)
+		return r.initialText()
 	}
 	return r.text(version)
+}
+
+func (r *registers) initialText() string {
+	if r.initial == history.StringValue(len(r.h.Strings)) || r.initial == history.None {
+		return fmt.Sprint(r.h.Header.Initial)
+	}
+	return r.h.Text(r.initial)
 }
 
 // link adds the rw edges from those who read a version to those who made a newer

@@ -144,9 +144,9 @@ func judge(ctx context.Context, evidence checkers.Evidence, budget checkers.Budg
 // room says whether there is enough for the tables, which grow with the history and
 // with nothing else: as measured, with some to spare.
 func (a *analysis) room(bytes int64, registers bool) error {
-	need := 60*int64(len(a.h.Ops)) + 30*int64(len(a.h.Micros))
+	need := 60*int64(len(a.h.Ops)) + 40*int64(len(a.h.Micros))
 	if registers {
-		need = 150*int64(len(a.h.Ops)) + 150*int64(len(a.h.Micros))
+		need = 200*int64(len(a.h.Ops)) + 200*int64(len(a.h.Micros))
 	}
 	if need > bytes {
 		return fmt.Errorf("%d transactions take about %d MB to judge, and the budget is %d MB", len(a.h.Ops), need>>20, bytes>>20)
