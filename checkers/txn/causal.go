@@ -7,12 +7,12 @@ import (
 	"github.com/seatrial/seatrial/harness/history"
 )
 
-// causal adds the pairs of the causal level, and reports whether it could: for each
+// causal adds the pairs of the causal level, and reports whether it could in so many steps: for each
 // process it goes once through all transactions, in an order in which whoever is read
 // from and whoever comes before in a process comes first, and notes how much of that
 // process each has to see.
-func (w *weak) causal(g *graph) bool {
-	if int64(w.sessions.count())*int64(g.n) > causalSteps {
+func (w *weak) causal(g *graph, most int64) bool {
+	if int64(w.sessions.count())*int64(g.n) > most {
 		return false
 	}
 	order := w.inOrder(g)

@@ -76,6 +76,7 @@
 // Everything is linear but the search for the smallest cycles, which is bounded by
 // steps and by the budget, and sees only transactions that are on some cycle. A
 // million transactions take half a second (lists) or one and a half (registers, with
-// all levels), and some 130 or 700 bytes each. The causal level takes transactions times processes; beyond 200 million it is
-// left undecided.
+// all levels), and some 130 or 700 bytes each. The causal level takes transactions times processes; beyond 20 million, or 400
+// million where a causal level is asked for, it is left undecided, and the figure
+// causal_undecided says so.
 package txn

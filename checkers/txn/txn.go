@@ -167,7 +167,7 @@ func (a *analysis) report(report *Report, level string) {
 	}
 	whole := g.components(data|session|timed, false)
 	if whole.count() > 0 || report.Result.Checker == "rw-register" {
-		a.judgeWeak(g) // a list-append history without a cycle is strictly serializable
+		a.judgeWeak(g, level) // a list-append history without a cycle is strictly serializable
 	}
 	for name, s := range a.seen {
 		report.Anomalies = append(report.Anomalies, a.tellSight(name, s))

@@ -2,6 +2,7 @@ package txn
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/seatrial/seatrial/harness/history"
 )
@@ -61,11 +62,15 @@ const (
 
 var weakNames = [...]string{MonotonicViewCycle, ReadAtomicCycle, CausalCycle}
 
-// causalSteps bounds the search for causal pairs: transactions times processes.
-const causalSteps = 200_000_000
+// The search for causal pairs takes transactions times processes. These bound it,
+// where a causal level is asked for (some ten seconds) and elsewhere.
+const (
+	causalSteps = 400_000_000
+	causalAside = 20_000_000
+)
 
 // judgeWeak notes the smallest anomaly of each level that it finds.
-func (a *analysis) judgeWeak(g *graph) {
+func (a *analysis) judgeWeak(g *graph, level string) {
 	if len(a.sources) == 0 {
 		return
 	}
@@ -81,7 +86,11 @@ func (a *analysis) judgeWeak(g *graph) {
 	if len(w.seenWeak(monotonicView, readAtomic)) > 0 || a.stop() {
 		return // worse is known
 	}
-	if !w.causal(g) {
+	most := int64(causalAside)
+	if strings.Contains(level, "causal") {
+		most = causalSteps
+	}
+	if !w.causal(g, most) {
 		a.causalOpen = true
 		return
 	}
