@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/seatrial/seatrial/checkers"
+	"github.com/seatrial/seatrial/checkers/txn"
 	"github.com/seatrial/seatrial/harness/cluster"
 	"github.com/seatrial/seatrial/harness/cluster/pod"
 	"github.com/seatrial/seatrial/harness/cluster/process"
@@ -110,7 +111,8 @@ func init() {
 		checkers.Set{}, checkers.TotalQueue{}, checkers.UniqueIDs{}, checkers.CounterBounds{}, checkers.Bank{},
 		checkers.LongFork{}, checkers.CausalReverse{}, checkers.Sessions{}, checkers.PerKeyOrder{},
 		checkers.MutualExclusion{}, checkers.ExactlyOnce{}, checkers.StreamOrder{}, checkers.Convergence{},
-		checkers.RecoveryTime{}, checkers.RecoveryPoint{}, checkers.Availability{}, checkers.LogPattern{})
+		checkers.RecoveryTime{}, checkers.RecoveryPoint{}, checkers.Availability{}, checkers.LogPattern{},
+		txn.ListAppend{}, txn.Register{})
 }
 
 func (s Scenario) withDefaults() Scenario {

@@ -12,6 +12,6 @@ func All() []harness.Scenario {
 		RedisLoss, RedisMinReplicas, RedisHole, RedisSmallLag,
 		PostgresUnique, PostgresAppend, PostgresRegister, PostgresBank,
 		PostgresLostUpdate, PostgresLostAppend, PostgresGSingle, PostgresSkew, PostgresNoSkew,
-		PostgresSSI, PostgresSSIControl, PostgresSSIRandom, PostgresSSIRandomControl, PostgresSSIAppend,
+		PostgresSSI, PostgresSSIControl,
 	}
 }

@@ -3,6 +3,8 @@ package scenarios
 import (
 	"time"
 
+	"github.com/seatrial/seatrial/checkers"
+	"github.com/seatrial/seatrial/checkers/txn"
 	"github.com/seatrial/seatrial/docker/postgres"
 	"github.com/seatrial/seatrial/harness"
 	"github.com/seatrial/seatrial/harness/fault"
@@ -29,12 +31,22 @@ var postgresFault = fault.Mix{
 // on a few hot rows meet many, and would do little but wait.
 var quickDeadlocks = map[string]string{"deadlock_timeout": "20ms"}
 
+// serializable judges transactions by the level that PostgreSQL's SERIALIZABLE promises:
+// some order of them explains everything, though not that of the clock.
+func serializable(workload workloads.Workload) checkers.All {
+	if t, ok := workload.(workloads.Transactions); ok && t.Model == workloads.ModelRWRegister {
+		return checkers.All{txn.Register{Level: "serializable"}}
+	}
+	return checkers.All{txn.ListAppend{Level: "serializable"}}
+}
+
 // postgresTransactions is transactions on one server that is killed, paused and cut off.
 func postgresTransactions(name, about string, system postgres.Cluster, workload workloads.Workload) harness.Scenario {
 	return harness.Scenario{
 		Name: "postgres/" + name, About: about, Tags: []string{"isolation"},
 		System: system, Workload: workload,
-		Rate: 1000, Duration: 30 * time.Second, OperationTimeout: 2 * time.Second, Faults: postgresFault,
+		Rate: 1000, Duration: 20 * time.Second, OperationTimeout: 2 * time.Second, Faults: postgresFault,
+		Check: serializable(workload),
 	}
 }
 
@@ -53,15 +65,19 @@ var (
 	PostgresRegister = postgresTransactions("register/serializable",
 		"rw-register at SERIALIZABLE",
 		postgres.Cluster{Level: postgres.Serializable, Settings: quickDeadlocks}, workloads.Transactions{Model: workloads.ModelRWRegister})
-	PostgresBank = postgresTransactions("bank/repeatable-read",
-		"money is neither made nor lost at REPEATABLE READ, and who reads all accounts finds so",
-		postgres.Cluster{Level: postgres.RepeatableRead, Settings: quickDeadlocks}, workloads.Bank{})
+	PostgresBank = func() harness.Scenario {
+		s := postgresTransactions("bank/repeatable-read",
+			"money is neither made nor lost at REPEATABLE READ, and who reads all accounts finds so",
+			postgres.Cluster{Level: postgres.RepeatableRead, Settings: quickDeadlocks}, workloads.Bank{})
+		s.Check = checkers.All{checkers.Bank{Total: new(int64), Negative: true}}
+		return s
+	}()
 )
 
 // postgresLevel is transactions at a level that does not hold serializability.
 func postgresLevel(name, about string, system postgres.Cluster, workload workloads.Workload) harness.Scenario {
 	s := postgresTransactions(name, about, system, workload)
-	s.Faults = nil
+	s.Faults, s.Duration = nil, 15*time.Second
 	return s
 }
 
@@ -94,6 +110,7 @@ func postgresHeldOpen(name, about string, fillers int) harness.Scenario {
 		System:   postgres.Cluster{Level: postgres.Serializable},
 		Workload: workloads.Transactions{},
 		Duration: 40 * time.Second,
+		Check:    serializable(workloads.Transactions{}),
 		Script: script.Script{Steps: script.Steps{
 			script.Begin{Session: "T4", Do: "read-list B"},
 			script.Txn{Session: "T1", Do: "read-list A, append B"},

@@ -31,7 +31,7 @@ func TestEtcdAppendsFive(t *testing.T)        { harness.Test(t, scenarios.EtcdAp
 
 // PostgreSQL keeps what it acknowledged while it is killed, paused and cut off.
 func TestPostgresUnique(t *testing.T) { harness.Test(t, scenarios.PostgresUnique) }
-func TestPostgresAppend(t *testing.T) { harness.Test(t, scenarios.PostgresAppend) }
+func TestPostgresBank(t *testing.T)   { harness.Test(t, scenarios.PostgresBank) }
 
 func TestEtcdMixedNextVersion(t *testing.T) {
 	s := scenarios.EtcdMixed

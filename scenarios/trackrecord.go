@@ -27,5 +27,25 @@ func TrackRecord() []harness.Finding {
 			About:    "etcd's key-value store at its defaults is linearizable and loses nothing under cuts, kills, pauses and holds",
 			Scenario: EtcdMixed, Controls: []harness.Scenario{EtcdAppends},
 		},
+		{
+			Name:     "pg-ssi",
+			About:    "PostgreSQL 15 at SERIALIZABLE commits write skew when a transaction stays open while more than 1220 others commit",
+			Scenario: PostgresSSI, Broken: []string{"list-append"}, Controls: []harness.Scenario{PostgresSSIControl},
+		},
+		{
+			Name:     "pg-lost-update",
+			About:    "READ COMMITTED loses updates of registers",
+			Scenario: PostgresLostUpdate, Broken: []string{"rw-register"}, Controls: []harness.Scenario{PostgresRegister},
+		},
+		{
+			Name:     "pg-g-single",
+			About:    "at READ COMMITTED a transaction sees half of another",
+			Scenario: PostgresGSingle, Broken: []string{"list-append"}, Controls: []harness.Scenario{PostgresAppend},
+		},
+		{
+			Name:     "pg-write-skew",
+			About:    "REPEATABLE READ commits write skew",
+			Scenario: PostgresSkew, Broken: []string{"list-append"}, Controls: []harness.Scenario{PostgresNoSkew},
+		},
 	}
 }

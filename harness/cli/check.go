@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seatrial/seatrial/checkers"
+	"github.com/seatrial/seatrial/checkers/txn"
 	"github.com/seatrial/seatrial/harness/history/edn"
 	"github.com/seatrial/seatrial/results"
 )
@@ -22,6 +24,7 @@ type checkOptions struct {
 	nilRead  string
 	unwrap   bool
 	report   string
+	level    string
 	judge    checkers.ModelOptions
 	given    map[string]bool // the flags that were given, by name
 	progress time.Duration   // how long to be silent
@@ -41,6 +44,7 @@ kv (read, write, append), mutex, fenced-mutex, fifo-queue, queue,
 linearizable-set, linearizable-counter.
 Models that are judged as Jepsen does: set, set-full, total-queue, counter,
 unique-ids, bank, long-fork, causal-reverse.
+Transactions, by the consistency model that --level names: list-append, rw-register.
 
 Of several files a table is printed, and the exit code is that of the worst.`,
 		Example: `  seatrial check results/runs/latest
@@ -55,7 +59,7 @@ Of several files a table is printed, and the exit code is that of the worst.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.given = map[string]bool{}
-			for _, name := range []string{"initial", "nil-read", "unwrap", "total", "negative", "group", "as", "report"} {
+			for _, name := range []string{"initial", "nil-read", "unwrap", "total", "negative", "group", "level", "as", "report"} {
 				o.given[name] = cmd.Flags().Changed(name)
 			}
 			o.judge.HasTotal, o.progress = o.given["total"], 2*time.Second
@@ -73,14 +77,21 @@ Of several files a table is printed, and the exit code is that of the worst.`,
 	f.Int64Var(&o.judge.Total, "total", 0, "bank: what all balances sum up to; else all reads must agree")
 	f.BoolVar(&o.judge.Negative, "negative", false, "bank: balances may be negative")
 	f.IntVar(&o.judge.Group, "group", 0, "long-fork: how many keys a group has; else as many as a read covers")
+	f.StringVar(&o.level, "level", "", "list-append and rw-register: the consistency `MODEL` that must not be refuted (default strict-serializable)")
 	f.StringVar(&o.report, "report", "", "write a report page to this `FILE`")
 	return cmd
 }
 
 // validate checks the flags against each other and against the number of files.
 func (o *checkOptions) validate(args []string) error {
-	if o.given["as"] && !checkers.HasModel(o.as) {
-		return fmt.Errorf("--as %q is no model: there are %s", o.as, strings.Join(checkers.Models(), ", "))
+	if o.given["as"] && !slices.Contains(modelNames(), o.as) {
+		return fmt.Errorf("--as %q is no model: there are %s", o.as, strings.Join(modelNames(), ", "))
+	}
+	if o.given["level"] && !isTransactional(o.as) {
+		return fmt.Errorf("--level is for --as %s and --as %s", modelListAppend, modelRWRegister)
+	}
+	if o.given["level"] && !slices.Contains(txn.Levels(), o.level) {
+		return fmt.Errorf("--level %q is no consistency model: there are %s", o.level, strings.Join(txn.Levels(), ", "))
 	}
 	for flag, model := range map[string]string{"total": "bank", "negative": "bank", "group": "long-fork"} {
 		if o.given[flag] && o.as != model {
@@ -136,4 +147,27 @@ func writeCheckReport(path string, j *judged) error {
 	}
 	err = results.WriteReport(file, j.run(), j.history)
 	return errors.Join(err, file.Close())
+}
+
+// The models of transactions, which have a package of their own.
+const (
+	modelListAppend = "list-append"
+	modelRWRegister = "rw-register"
+)
+
+func isTransactional(model string) bool { return model == modelListAppend || model == modelRWRegister }
+
+// modelNames are those that --as may have.
+func modelNames() []string { return append(checkers.Models(), modelListAppend, modelRWRegister) }
+
+// modelChecks are the checks of a model.
+func modelChecks(model, level string, o checkers.ModelOptions) (checkers.All, error) {
+	switch model {
+	case modelListAppend:
+		return checkers.All{txn.ListAppend{Level: level}}, nil
+	case modelRWRegister:
+		return checkers.All{txn.Register{Level: level}}, nil
+	default:
+		return checkers.ForModel(model, o)
+	}
 }

@@ -133,14 +133,13 @@ func (j *judged) readOwn(dir *results.Dir, file string, o checkOptions) (checker
 		return checks, err
 	}
 	j.From, j.Model, h.Header.Model = "--as", o.as, o.as
-	checks, err := checkers.ForModel(o.as, o.judge)
-	return checks, err
+	return modelChecks(o.as, o.level, o.judge)
 }
 
 func (j *judged) readEDN(path string, o checkOptions) (checkers.All, error) {
 	if o.as == "" {
 		return nil, fmt.Errorf("%s is no history of seatrial's, which begins with {\"seatrial\": where it is one of Jepsen's in EDN, say of what: --as MODEL, one of %s",
-			path, strings.Join(checkers.Models(), ", "))
+			path, strings.Join(modelNames(), ", "))
 	}
 	file, err := os.Open(path)
 	if err != nil {
@@ -157,7 +156,7 @@ func (j *judged) readEDN(path string, o checkOptions) (checkers.All, error) {
 			j.Options = append(j.Options, name+" "+value)
 		}
 	}
-	return checkers.ForModel(o.as, o.judge)
+	return modelChecks(o.as, o.level, o.judge)
 }
 
 // initialOf reads the value of --initial: nil, an integer, or a text.
@@ -180,8 +179,8 @@ func checksFor(dir *results.Dir, header history.Header) (checks checkers.All, fr
 		switch {
 		case header.Model == "append-list":
 			checks = checkers.All{checkers.NothingLost{}, checkers.SetFull{}}
-		case header.Model != "" && checkers.HasModel(header.Model):
-			if checks, err = checkers.ForModel(header.Model, checkers.ModelOptions{}); err != nil {
+		case slices.Contains(modelNames(), header.Model):
+			if checks, err = modelChecks(header.Model, "", checkers.ModelOptions{}); err != nil {
 				return nil, "", err
 			}
 		}
