@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -14,24 +12,11 @@ import (
 
 	"github.com/seatrial/seatrial/checkers/model"
 	"github.com/seatrial/seatrial/harness/history"
+	"github.com/seatrial/seatrial/harness/history/differential"
 )
 
 // differentialCount is how many random histories each differential test judges.
-// SEATRIAL_DIFFERENTIAL overrides it; SEATRIAL_SOAK=1 asks for many.
-func differentialCount(t *testing.T) int {
-	if text := os.Getenv("SEATRIAL_DIFFERENTIAL"); text != "" {
-		n, err := strconv.Atoi(text)
-		require.NoError(t, err, "SEATRIAL_DIFFERENTIAL")
-		return n
-	}
-	if os.Getenv("SEATRIAL_SOAK") == "1" {
-		return 200_000
-	}
-	if testing.Short() { // as under the race detector
-		return 2_000
-	}
-	return 20_000
-}
+func differentialCount(t *testing.T) int { return differential.Count(t, 20_000) }
 
 func listing(ops []history.Op, initial history.Value) string {
 	var b strings.Builder

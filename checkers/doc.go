@@ -22,6 +22,8 @@
 //	LongFork         no two reads of the same keys each lack a write that the other saw
 //	CausalReverse    no read holds a write and lacks one that was over before it began
 //
+// Transactions have a package of their own, checkers/txn.
+//
 // Of what was put in and must come out:
 //
 //	NothingLost      every append to a list that was acknowledged is in the final read of the list
@@ -100,12 +102,12 @@
 // A [Proof] holds a few operations that can't all be true, and says why in words.
 // Taken by themselves they are not linearizable, and that implies that the whole
 // history is not: prover.go says what may be left out of a history without
-// making it wrong. Both are tested against BruteForce in package model.
+// making it wrong, and model.Spec.Explain does so for general models. Both are tested against BruteForce in package model.
 //
 // [Picture] draws a register with its proof.
 //
 // # A checker of one's own
 //
-// Implement [Checker]; look at LoadFloor for a small one. Models of one's own for
-// porcupine are written like CASRegister in package model.
+// Implement [Checker]; look at LoadFloor for a small one. A model of one's own is a
+// model.Spec of about 30 lines: [Linearizable] judges it, and so does porcupine.
 package checkers

@@ -114,7 +114,7 @@ func postgresHeldOpen(name, about string, fillers int) harness.Scenario {
 		Script: script.Script{Steps: script.Steps{
 			script.Begin{Session: "T4", Do: "read-list B"},
 			script.Txn{Session: "T1", Do: "read-list A, append B"},
-			script.Repeat{Times: fillers, Do: script.Steps{script.Txn{Session: "filler", Do: "write filler#"}}},
+			script.Repeat{Times: fillers, Do: script.Steps{script.Txn{Session: "filler", Do: "append filler#"}}},
 			script.Then{Session: "T4", Do: "append A"},
 			script.Commit{Session: "T4"},
 		}},

@@ -3,8 +3,6 @@ package model
 import (
 	"context"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"testing"
 	"time"
 
@@ -13,20 +11,11 @@ import (
 
 	"github.com/seatrial/seatrial/checkers/frontier"
 	"github.com/seatrial/seatrial/harness/history"
+	"github.com/seatrial/seatrial/harness/history/differential"
 )
 
 // differentialCount is how many random histories each differential test judges.
-func differentialCount(t *testing.T) int {
-	if text := os.Getenv("SEATRIAL_DIFFERENTIAL"); text != "" {
-		n, err := strconv.Atoi(text)
-		require.NoError(t, err, "SEATRIAL_DIFFERENTIAL")
-		return n
-	}
-	if os.Getenv("SEATRIAL_SOAK") == "1" {
-		return 100_000
-	}
-	return 4_000
-}
+func differentialCount(t *testing.T) int { return differential.Count(t, 4_000) }
 
 // randomObject makes a small history of a world, and its object.
 func randomObject(draw *rand.Rand, m Model, w world, first history.Value, most int) *Object {

@@ -4,30 +4,18 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/require"
 
 	"github.com/seatrial/seatrial/harness/history"
+	"github.com/seatrial/seatrial/harness/history/differential"
 )
 
 // differentialCount is how many random histories a differential test judges.
-// SEATRIAL_DIFFERENTIAL overrides it; SEATRIAL_SOAK=1 asks for many.
-func differentialCount(t *testing.T) int {
-	if text := os.Getenv("SEATRIAL_DIFFERENTIAL"); text != "" {
-		n, err := strconv.Atoi(text)
-		require.NoError(t, err, "SEATRIAL_DIFFERENTIAL")
-		return n
-	}
-	if os.Getenv("SEATRIAL_SOAK") == "1" {
-		return 200_000
-	}
-	return 20_000
-}
+func differentialCount(t *testing.T) int { return differential.Count(t, 20_000) }
 
 // brute judges by trying all orders; it knows nothing of graphs.
 type brute struct {

@@ -17,7 +17,7 @@ func scanCells() []cell {
 	return []cell{
 		scan("set-full", sets, nil, checkers.SetFull{}),
 		scan("set-full", sets, loss, checkers.SetFull{Linearizable: true}),
-		scan("set", sets, nil, checkers.Set{}),
+		{work: "set", load: load, system: sets, finish: synthetic.ReadSets, checker: checkers.Set{}},
 		{work: "total-queue", load: load, system: queues, finish: synthetic.DrainQueues, checker: checkers.TotalQueue{}},
 		scan("unique-ids", func() synthetic.System { return &synthetic.IDs{} }, nil, checkers.UniqueIDs{}),
 		scan("counter", func() synthetic.System { return &synthetic.Counters{} }, nil, checkers.CounterBounds{}),

@@ -221,6 +221,31 @@ func (s *Sets) Apply(_ *rand.Rand, h *history.History, op *history.Op) {
 	h.Elements = append(h.Elements, s.held[op.Key]...)
 }
 
+// ReadSets appends, for each set of a history, a read after everything else.
+func ReadSets(h *history.History) {
+	held := make([][]history.Value, len(h.Keys))
+	last, process := int64(0), int32(0)
+	for i := range h.Ops {
+		op := &h.Ops[i]
+		if op.Kind == history.Append && op.Outcome == history.OK {
+			held[op.Key] = append(held[op.Key], op.Value)
+		}
+		if op.Return != history.Open {
+			last = max(last, op.Return)
+		}
+		last, process = max(last, op.Call), max(process, op.Process)
+	}
+	for key, elements := range held {
+		process++
+		h.Ops = append(h.Ops, history.Op{
+			Call: last + 1, Return: last + 2, Key: history.Key(key), Process: process, Kind: history.ReadList, Outcome: history.OK,
+			Value: history.None, Expect: history.None, Result: history.None,
+			Offset: uint32(len(h.Elements)), Count: uint32(len(elements)),
+		})
+		h.Elements = append(h.Elements, elements...)
+	}
+}
+
 // IDs hands out identifiers.
 type IDs struct{ last history.Value }
 

@@ -3,7 +3,6 @@ package edn
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seatrial/seatrial/harness/history"
+	"github.com/seatrial/seatrial/harness/history/differential"
 )
 
 // sameOps is what a history says that does not hang on the numbers of keys and
@@ -178,17 +178,7 @@ func TestTextsComeBack(t *testing.T) {
 }
 
 // roundTrips is how many random histories are exported and imported again.
-func roundTrips(t *testing.T) int {
-	if text := os.Getenv("SEATRIAL_DIFFERENTIAL"); text != "" {
-		n, err := strconv.Atoi(text)
-		require.NoError(t, err, "SEATRIAL_DIFFERENTIAL")
-		return n
-	}
-	if os.Getenv("SEATRIAL_SOAK") == "1" {
-		return 200_000
-	}
-	return 20_000
-}
+func roundTrips(t *testing.T) int { return differential.Count(t, 20_000) }
 
 func TestExportedHistoriesComeBack(t *testing.T) {
 	draw := rand.New(rand.NewPCG(1, 2))
