@@ -22,6 +22,7 @@ type rule struct {
 
 // The order matters: the first folder that a package lies in decides.
 var rules = []rule{
+	{"harness/history/edn", []string{"harness/history"}},
 	{"harness/history", nil},
 	{"harness/named", nil},
 	{"harness/link/stream", []string{"harness/link", "github.com/Shopify/toxiproxy/v2", "github.com/rs/zerolog", "github.com/prometheus/client_golang", "golang.org/x/sys"}},

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-
 	"github.com/seatrial/seatrial/harness/history"
 	"github.com/seatrial/seatrial/harness/history/differential"
 )
