@@ -105,6 +105,10 @@ type Proof struct {
 	Operations []ProofOperation `json:"operations,omitempty"`
 	// Story is the argument, one fact a line; the last one is the contradiction.
 	Story []string `json:"story"`
+	// Drawing is an SVG for a page, where bars along the time would not show what is
+	// wrong; it is put into the page as it is, so whoever makes it escapes what the
+	// system said.
+	Drawing string `json:"-"`
 }
 
 // ProofOperation is an operation as a person reads it.

@@ -59,6 +59,9 @@ func (t *elementTable) reset(elements int) {
 		t.slots = t.slots[:size]
 		clear(t.slots)
 	}
+	if cap(t.elements) < elements {
+		t.elements = make([]element, 0, elements)
+	}
 	t.elements = t.elements[:0]
 }
 

@@ -97,7 +97,15 @@ type listScan struct {
 func (s *listScan) scan(l *listOps, reads []int32) {
 	s.list = &listOps{h: l.h, key: l.key, appends: l.appends, reads: reads, locals: l.locals}
 	s.addAppends()
-	s.numbers, s.ends = s.numbers[:0], s.ends[:0]
+	s.ends = s.ends[:0]
+	told := 0
+	for _, place := range reads {
+		told += int(l.h.Ops[place].Count)
+	}
+	if cap(s.numbers) < told {
+		s.numbers = make([]int32, 0, told)
+	}
+	s.numbers = s.numbers[:0]
 	for number := range reads {
 		s.addRead(int32(number))
 	}

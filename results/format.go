@@ -153,3 +153,11 @@ func rate(run Run) float64 {
 	}
 	return float64(run.Counted().Total()) / run.Took.Load.Seconds()
 }
+
+// nodesText is "1 node" or "3 nodes".
+func nodesText(n int) string {
+	if n == 1 {
+		return "1 node"
+	}
+	return fmt.Sprintf("%d nodes", n)
+}

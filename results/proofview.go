@@ -2,6 +2,7 @@ package results
 
 import (
 	"fmt"
+	"html/template"
 	"math"
 	"slices"
 	"sort"
@@ -24,6 +25,8 @@ type proofView struct {
 	Rows   []proofRow // of the table
 	Story  []string
 	Last   string // the contradiction
+
+	Drawing template.HTML // by the checker; "" where there is none
 
 	Height int // of the drawing; 0 where there is nothing to draw
 	Lanes  []proofLane
@@ -67,7 +70,7 @@ type proofArrow struct {
 // proofOf prepares a proof; groups are the client groups of the processes, nil
 // where there is only one.
 func proofOf(r checkers.Result, spans []span, groups map[int32]string) proofView {
-	view := proofView{Result: r}
+	view := proofView{Result: r, Drawing: template.HTML(r.Proof.Drawing)}
 	if n := len(r.Proof.Story); n > 0 {
 		view.Story, view.Last = r.Proof.Story[:n-1], r.Proof.Story[n-1]
 	}

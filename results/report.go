@@ -24,7 +24,7 @@ var (
 	pageScript string
 
 	pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
-		"count": countText, "duration": durationText, "seconds": secondsText, "instant": instantText,
+		"count": countText, "nodes": nodesText, "duration": durationText, "seconds": secondsText, "instant": instantText,
 		"figure": figureText, "size": byteText, "add": func(a, b int) int { return a + b },
 	}).Parse(pageText))
 )

@@ -243,3 +243,18 @@ func BenchmarkReport(b *testing.B) {
 		require.NoError(b, WriteReport(io.Discard, run, h))
 	}
 }
+
+// A checker's own drawing is shown as it is, and none leaves no trace.
+func TestReportShowsTheDrawingOfAProof(t *testing.T) {
+	run := Run{Scenario: "x", Verdict: checkers.Violation, Results: []checkers.Result{{
+		Checker: "list-append", Verdict: checkers.Violation,
+		Proof: &checkers.Proof{Story: []string{"a cycle"}, Drawing: `<svg viewBox="0 0 1 1"><text>T1</text></svg>`},
+	}}}
+	var page bytes.Buffer
+	require.NoError(t, WriteReport(&page, run, nil))
+	require.Contains(t, page.String(), `<div class="graph"><svg viewBox="0 0 1 1"><text>T1</text></svg></div>`)
+	run.Results[0].Proof.Drawing = ""
+	page.Reset()
+	require.NoError(t, WriteReport(&page, run, nil))
+	require.NotContains(t, page.String(), `class="graph"`)
+}

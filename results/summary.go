@@ -87,7 +87,7 @@ func (p *printer) facts(run Run) {
 	p.fact("scenario", "%s", plain(run.Scenario))
 	system := []string{systemText(run)}
 	if len(run.Nodes) > 0 {
-		system = append(system, fmt.Sprintf("%d nodes", len(run.Nodes)))
+		system = append(system, nodesText(len(run.Nodes)))
 	}
 	if run.Clients > 0 {
 		system = append(system, fmt.Sprintf("%d clients", run.Clients))

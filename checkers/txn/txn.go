@@ -438,6 +438,9 @@ func seconds(ns int64, digits int) string {
 // prove makes the proof that a result carries.
 func (a *analysis) prove(x *Anomaly) *checkers.Proof {
 	proof := &checkers.Proof{Story: x.Story}
+	if len(x.Edges) > 0 {
+		proof.Drawing = x.SVG(a.h)
+	}
 	places := slices.Clone(x.Transactions)
 	slices.Sort(places)
 	for _, place := range slices.Compact(places) {
