@@ -166,7 +166,7 @@ func TestPlantedInQueues(t *testing.T) {
 
 // What must not change an answer.
 func TestQueuesAreJudgedAlikeHoweverTold(t *testing.T) {
-	count := differentialCount(t) / 10
+	count := max(1000, differentialCount(t)/10)
 	draw := rand.New(rand.NewPCG(15, 16))
 	changes := map[string]func(h *history.History) (index []int32){
 		"shifted in time": func(h *history.History) []int32 {

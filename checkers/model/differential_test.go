@@ -89,7 +89,7 @@ func TestSearchAgreesOnLongerHistories(t *testing.T) {
 		{"counter", Counter(), func() (world, history.Value) { return &counterWorld{}, history.Nil }},
 		{"mutex", Mutex(), func() (world, history.Value) { return &lockWorld{}, history.Nil }},
 	}
-	count := max(20, differentialCount(t)/100)
+	count := max(60, differentialCount(t)/100)
 	for number, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
