@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/bits"
 
+	"github.com/seatrial/seatrial/checkers/internal/valuetable"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -36,7 +37,9 @@ type block struct {
 
 func (b *block) read() bool { return b.readReturn != history.Open }
 
-// blockTable finds a block by its value: open addressing, at most half full.
+// blockTable finds a block by its value: open addressing, at most half full. It is a
+// [valuetable.Table] with the values in the blocks, which are read anyway: a fifth
+// faster for those who look up every operation.
 type blockTable struct {
 	slots  []int32 // one more than the number of a block; 0 is free
 	blocks []block
@@ -57,14 +60,9 @@ func (t *blockTable) reset(values int) {
 	t.blocks = t.blocks[:0]
 }
 
-// slot is where the search for a value begins. Workloads count values up, so
-// eight neighbours in number are neighbours in memory; beyond that, any pattern
-// (multiples of a power of two, a client's number in the high bits) is scattered.
+// slot is where the search for a value begins.
 func (t *blockTable) slot(v history.Value) int {
-	group := uint64(v) >> 3
-	group = (group ^ group>>29) * 0x9e3779b97f4a7c15
-	group ^= group >> 32
-	return int(group<<3|uint64(v)&7) & (len(t.slots) - 1)
+	return valuetable.Slot(uint64(v)>>3, v, len(t.slots))
 }
 
 // find returns the number of a value's block, none where it has no block yet.

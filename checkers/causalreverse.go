@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/seatrial/seatrial/checkers/internal/valuetable"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -47,7 +48,7 @@ type inserted struct {
 // reverseRun is one call of Check.
 type reverseRun struct {
 	*everydayRun
-	index    valueIndex
+	index    valuetable.Table
 	elements []inserted
 	acks     []int64 // when elements were acknowledged, in order
 	held     []int64 // the same of what a read holds
@@ -104,7 +105,7 @@ func lackS(n int) string {
 
 // key judges one list.
 func (c *reverseRun) key(part keyPart) error {
-	if err := c.take(int64(len(part.places)) * (valueIndexBytes + 2*32 + 2*8 + 2*8)); err != nil {
+	if err := c.take(int64(len(part.places)) * (valuetable.Bytes + 2*32 + 2*8 + 2*8)); err != nil {
 		return err
 	}
 	c.learn(part)
@@ -131,14 +132,14 @@ func (c *reverseRun) key(part keyPart) error {
 
 // learn notes when each element of a list was first called for and acknowledged.
 func (c *reverseRun) learn(part keyPart) {
-	c.index.reset(len(part.places))
+	c.index.Reset(len(part.places))
 	c.elements, c.acks = c.elements[:0], c.acks[:0]
 	for _, place := range part.places {
 		op := &c.h.Ops[place]
 		if op.Kind != history.Append {
 			continue
 		}
-		n, isNew := c.index.at(op.Value)
+		n, isNew := c.index.At(op.Value)
 		if isNew {
 			c.elements = append(c.elements, inserted{call: op.Call, ack: history.Open, append: place, inRead: none, failed: true})
 		}
@@ -165,7 +166,7 @@ func (c *reverseRun) missedBy(list []history.Value, number int32) int {
 	c.held = c.held[:0]
 	latest := atStart
 	for _, v := range list {
-		n := c.index.find(v)
+		n := c.index.Find(v)
 		if n == none || c.elements[n].inRead == number {
 			continue
 		}
@@ -199,7 +200,7 @@ func (c *reverseRun) prove() *Proof {
 	list := c.h.List(read)
 	later, latest := none, atStart
 	for _, v := range list {
-		n := c.index.find(v)
+		n := c.index.Find(v)
 		if n == none {
 			continue
 		}
@@ -214,7 +215,7 @@ func (c *reverseRun) prove() *Proof {
 			lacked = int32(n)
 		}
 	}
-	value := c.index.values[lacked]
+	value := c.index.All()[lacked]
 	earlier := bestAdd(c.h, instance{x.list, value, 0})
 	proof, t := tellLists(c.h, value, earlier, later, place)
 	first, second := elementText(c.h, value), elementText(c.h, c.h.Ops[later].Value)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seatrial/seatrial/checkers/internal/valuetable"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -84,7 +85,7 @@ type convergence struct {
 
 	mustRead []string // the replicas
 	readBy   []int32  // of the key at hand, by nodes
-	table    elementTable
+	table    valuetable.Table
 	elements []replicaElement // by their number in the table
 	numbers  []int32          // of the elements of each copy in turn
 	ends     []int            // where in numbers each copy's part ends

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/seatrial/seatrial/checkers/internal/valuetable"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -39,11 +40,11 @@ func (v *convergence) list(k *replicated) bool {
 
 // read numbers the elements of a list, and finds out from when on each is settled.
 func (v *convergence) read(k *replicated) {
-	v.table.reset(len(k.stores))
+	v.table.Reset(len(k.stores))
 	v.elements, v.numbers, v.ends = v.elements[:0], v.numbers[:0], v.ends[:0]
 	at := func(value history.Value) int32 {
-		n := v.table.at(value)
-		if int(n) == len(v.elements) {
+		n, isNew := v.table.At(value)
+		if isNew {
 			v.elements = append(v.elements, replicaElement{settled: history.Open, stamp: none})
 		}
 		return n
@@ -110,7 +111,7 @@ func (v *convergence) compareSettled(k *replicated) bool {
 			continue
 		}
 		if place := k.copies[two]; !found || place < worst.two {
-			worst.one, worst.two, worst.value, found = k.copies[e.mostIn], place, v.table.elements[n].value, true
+			worst.one, worst.two, worst.value, found = k.copies[e.mostIn], place, v.table.All()[n], true
 		}
 	}
 	if found {
@@ -171,7 +172,7 @@ func (v *convergence) compareLast(k *replicated, last []int32) (d difference, di
 				if e.balance < 0 {
 					d.one, d.two = d.two, d.one
 				}
-				d.value, d.why = v.table.elements[n].value, e.whyUnsettled()
+				d.value, d.why = v.table.All()[n], e.whyUnsettled()
 				return d, true
 			}
 		}
@@ -183,7 +184,7 @@ func (v *convergence) compareLast(k *replicated, last []int32) (d difference, di
 			for first[i] == other[i] {
 				i++
 			}
-			d.value, d.other, d.why = v.table.elements[first[i]].value, v.table.elements[other[i]].value, tooSoon
+			d.value, d.other, d.why = v.table.All()[first[i]], v.table.All()[other[i]], tooSoon
 			return d, true
 		}
 	}
@@ -225,7 +226,7 @@ func (v *convergence) compareOrder(k *replicated, last []int32) bool {
 					continue
 				}
 				if e.position < at {
-					v.note(difference{key: k.key, one: one, two: two, value: v.table.elements[n].value, other: v.table.elements[before].value}, true)
+					v.note(difference{key: k.key, one: one, two: two, value: v.table.All()[n], other: v.table.All()[before]}, true)
 					return true
 				}
 				before, at = n, e.position
@@ -267,14 +268,13 @@ func (v *convergence) register(k *replicated) bool {
 
 // readValues lists the values that were read, by value.
 func (v *convergence) readValues(k *replicated) []replicaValue {
-	table := &elementTable{}
-	table.reset(len(k.copies))
+	table := valuetable.New(len(k.copies))
 	var values []replicaValue
 	initial, err := initialValue(v.h)
 	for _, place := range k.copies {
 		op := &v.h.Ops[place]
-		n := int(table.at(op.Result))
-		if n == len(values) {
+		n, isNew := table.At(op.Result)
+		if isNew {
 			values = append(values, replicaValue{value: op.Result, settled: history.Open, called: atStart})
 			if err == nil && !v.h.Header.InitialUnknown && op.Result == initial {
 				values[n].settled = v.settledFrom(v.healed)
@@ -289,7 +289,7 @@ func (v *convergence) readValues(k *replicated) []replicaValue {
 	stored := make([]bool, len(values))
 	for _, place := range k.stores {
 		op := &v.h.Ops[place]
-		n := table.find(op.Value)
+		n := table.Find(op.Value)
 		if n == none {
 			continue
 		}

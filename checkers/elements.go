@@ -3,6 +3,7 @@ package checkers
 import (
 	"math/bits"
 
+	"github.com/seatrial/seatrial/checkers/internal/valuetable"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -44,7 +45,7 @@ func (e *element) acked() bool { return e.ack != history.Open }
 // since known, and no read that returned after gone held it.
 func (e *element) lastSure() int64 { return max(e.known, e.gone) }
 
-// elementTable finds the element of a value: open addressing, at most half full.
+// elementTable finds the element of a value, as [blockTable] finds a block.
 type elementTable struct {
 	slots    []int32 // one more than the number of an element; 0 is free
 	elements []element
@@ -65,12 +66,9 @@ func (t *elementTable) reset(elements int) {
 	t.elements = t.elements[:0]
 }
 
-// slot is where the search for a value begins; see [blockTable.slot].
+// slot is where the search for a value begins.
 func (t *elementTable) slot(v history.Value) int {
-	group := uint64(v) >> 3
-	group = (group ^ group>>29) * 0x9e3779b97f4a7c15
-	group ^= group >> 32
-	return int(group<<3|uint64(v)&7) & (len(t.slots) - 1)
+	return valuetable.Slot(uint64(v)>>3, v, len(t.slots))
 }
 
 // find returns the number of a value's element, none where it has none.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
-	"slices"
 	"strings"
 	"time"
 
@@ -111,73 +110,6 @@ func (r *everydayRun) splitPlaces(kinds ...history.Kind) ([]keyPart, error) {
 		}
 	}
 	return parts, nil
-}
-
-// valueIndex numbers values from zero: open addressing, at most half full.
-type valueIndex struct {
-	slots  []int32 // one more than the number of a value; 0 is free
-	values []history.Value
-}
-
-// valueIndexBytes is what a valueIndex takes for a value, at most, while it grows.
-const valueIndexBytes = 4*(4+2) + 2*8
-
-// reset makes the index empty, with room for so many values.
-func (t *valueIndex) reset(values int) {
-	size := 1 << bits.Len(uint(2*values+8))
-	if cap(t.slots) < size {
-		t.slots = make([]int32, size)
-	} else {
-		t.slots = t.slots[:size]
-		clear(t.slots)
-	}
-	t.values = slices.Grow(t.values[:0], values)
-}
-
-// slot is where the search for a value begins; see [blockTable.slot].
-func (t *valueIndex) slot(v history.Value) int {
-	group := uint64(v) >> 3
-	group = (group ^ group>>29) * 0x9e3779b97f4a7c15
-	group ^= group >> 32
-	return int(group<<3|uint64(v)&7) & (len(t.slots) - 1)
-}
-
-// find returns the number of a value, none where it has none.
-func (t *valueIndex) find(v history.Value) int32 {
-	for i := t.slot(v); ; i = (i + 1) & (len(t.slots) - 1) {
-		n := t.slots[i] - 1
-		if n < 0 || t.values[n] == v {
-			return n
-		}
-	}
-}
-
-// at returns the number of a value, and whether it is new.
-func (t *valueIndex) at(v history.Value) (n int32, isNew bool) {
-	i := t.slot(v)
-	for ; t.slots[i] != 0; i = (i + 1) & (len(t.slots) - 1) {
-		if n := t.slots[i] - 1; t.values[n] == v {
-			return n, false
-		}
-	}
-	t.values = append(t.values, v)
-	n = int32(len(t.values))
-	t.slots[i] = n
-	if 2*int(n) > len(t.slots) {
-		t.grow()
-	}
-	return n - 1, true
-}
-
-func (t *valueIndex) grow() {
-	t.slots = make([]int32, 2*len(t.slots))
-	for n, v := range t.values {
-		i := t.slot(v)
-		for t.slots[i] != 0 {
-			i = (i + 1) & (len(t.slots) - 1)
-		}
-		t.slots[i] = int32(n + 1)
-	}
 }
 
 // lastRead returns the place of the answered read of a list that returned last;

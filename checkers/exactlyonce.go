@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/seatrial/seatrial/checkers/internal/valuetable"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -84,7 +85,7 @@ func (c *effectCase) note(x effectCase) {
 type effects struct {
 	ExactlyOnce
 	run   *orderRun
-	table numbering
+	table valuetable.Table
 	list  []effect // of the key at hand
 
 	all, acked, deliveries, redeliveries, marked, notJudged int
@@ -142,7 +143,7 @@ func effectRole(op *history.Op) int32 {
 
 // deliver notes what was delivered to a key.
 func (e *effects) deliver(places []int32) {
-	e.table.reset(len(places))
+	e.table.Reset(len(places))
 	e.list = e.list[:0]
 	for _, place := range places {
 		op := &e.run.h.Ops[place]
@@ -169,7 +170,7 @@ func (e *effects) deliver(places []int32) {
 }
 
 func (e *effects) at(v history.Value) *effect {
-	n, fresh := e.table.at(v)
+	n, fresh := e.table.At(v)
 	if fresh {
 		e.list = append(e.list, effect{place: none, again: none, ack: history.Open, sawOne: none, sawMore: none})
 	}
@@ -256,7 +257,7 @@ func (e *effects) settle(key history.Key, last end) {
 		if x.ack != history.Open {
 			e.acked++
 		}
-		c := effectCase{key: key, value: e.table.values[n], what: *x}
+		c := effectCase{key: key, value: e.table.All()[n], what: *x}
 		switch {
 		case x.there > 0 && x.maybe == 0:
 			c.end, c.time = x.sawOne, ops[x.sawOne].Return
@@ -277,7 +278,7 @@ func (e *effects) settle(key history.Key, last end) {
 	}
 	for n := range e.list {
 		if x := &e.list[n]; x.there == 0 && x.ack < last.call {
-			e.lost.note(effectCase{key: key, value: e.table.values[n], what: *x, end: last.read, time: x.ack})
+			e.lost.note(effectCase{key: key, value: e.table.All()[n], what: *x, end: last.read, time: x.ack})
 		}
 	}
 	e.lost.count -= last.excused

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/seatrial/seatrial/checkers/internal/valuetable"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -153,7 +154,7 @@ type stay struct {
 // queueJudge decides queues, one key at a time, in O(n log n). Its memory is used
 // again from key to key: at most some 120 bytes an operation.
 type queueJudge struct {
-	valueTable
+	valuetable.Table
 	elements []queueElement // those that may have gone in by their calls, then the others
 	unknown  []unknownTake  // by their calls
 	empties  []int32        // places of answers "empty", by their calls
@@ -230,7 +231,7 @@ func (q *queueJudge) addEnqueues() bool {
 			return false
 		}
 	}
-	q.reset(enqueues)
+	q.Reset(enqueues)
 	if cap(q.elements) < enqueues {
 		q.elements = make([]queueElement, 0, enqueues)
 	}
@@ -250,7 +251,7 @@ func (q *queueJudge) addEnqueues() bool {
 
 // element returns that of a value with its number; it makes it if need be.
 func (q *queueJudge) element(v history.Value) (int32, *queueElement) {
-	n := q.number(v)
+	n, _ := q.At(v)
 	if int(n) == len(q.elements) {
 		q.elements = append(q.elements, queueElement{ec: history.Open, er: history.Open,
 			dc: history.Open, dr: history.Open, enqueue: none, taker: none})
@@ -320,7 +321,7 @@ func (q *queueJudge) take(v history.Value, place int32, op *history.Op) queueAns
 
 // omit leaves out what proves nothing.
 func (q *queueJudge) omit() {
-	absent := q.find(history.Nil)
+	absent := q.Find(history.Nil)
 	for n := range q.elements {
 		e := &q.elements[n]
 		if e.enqueues > 1 || int32(n) == absent {
@@ -341,7 +342,7 @@ func (q *queueJudge) addDrains(ordered bool) queueAnswer {
 	for _, place := range q.drains {
 		latest := none // of those so far, the one whose enqueue was called last
 		for _, v := range q.h.List(q.op(place)) {
-			n := q.find(v)
+			n := q.Find(v)
 			if v == history.Nil || q.elements[n].omitted {
 				continue
 			}

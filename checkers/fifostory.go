@@ -62,7 +62,7 @@ func (p *queueProof) gather(answer queueAnswer) {
 	switch answer.flaw {
 	case queueGarbage, queueTwice:
 		p.about = []int32{answer.a}
-		p.places = append(p.placesOf(p.values[answer.a]), answer.place)
+		p.places = append(p.placesOf(p.All()[answer.a]), answer.place)
 	case queueEarly:
 		p.about = []int32{answer.a}
 		p.places = []int32{a.enqueue, answer.place}
@@ -97,7 +97,7 @@ func (p *queueProof) placesOf(v history.Value) []int32 {
 			places = append(places, place)
 		}
 	}
-	if p.elements[p.find(v)].enqueues == 0 {
+	if p.elements[p.Find(v)].enqueues == 0 {
 		places = append(places, failed...)
 	}
 	return places
@@ -174,7 +174,7 @@ func (p *queueProof) holder(s stay) int32 {
 		return none
 	}
 	for _, v := range p.h.List(p.op(e.taker)) {
-		if n := p.find(v); n != none && p.elements[n].ec == s.to {
+		if n := p.Find(v); n != none && p.elements[n].ec == s.to {
 			return n
 		}
 	}
@@ -184,7 +184,7 @@ func (p *queueProof) holder(s stay) int32 {
 func (p *queueProof) time(ns int64) string { return seconds(ns, p.digits) + " s" }
 
 // text writes an element as it stands in a sentence.
-func (p *queueProof) text(n int32) string { return elementText(p.h, p.values[n]) }
+func (p *queueProof) text(n int32) string { return elementText(p.h, p.All()[n]) }
 
 // sentence says what one operation's client asked and was told, and when; after
 // says that it was called after the one before it in the story had returned.
@@ -219,7 +219,7 @@ func (p *queueProof) drained(op *history.Op) string {
 	text := plural(len(list), "element")
 	var named []string
 	for _, v := range list {
-		if n := p.find(v); n != none && slices.Contains(p.about, n) {
+		if n := p.Find(v); n != none && slices.Contains(p.about, n) {
 			named = append(named, elementText(p.h, v))
 		}
 	}

@@ -1,6 +1,7 @@
 package checkers
 
 import (
+	"github.com/seatrial/seatrial/checkers/internal/valuetable"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -103,7 +104,7 @@ type setRead struct {
 // setJudge decides sets that only grow, one key at a time. Its memory is used again
 // from key to key: at most some 70 bytes an element and 8 a read.
 type setJudge struct {
-	valueTable
+	valuetable.Table
 	elements []setElement
 	reads    []setRead
 	fresh    []int32 // elements of the read at hand that no smaller one holds
@@ -159,7 +160,7 @@ func (s *setJudge) gather() bool {
 			return false
 		}
 	}
-	s.reset(appends)
+	s.Reset(appends)
 	s.elements, s.reads = s.elements[:0], s.reads[:0]
 	if cap(s.elements) < appends {
 		s.elements = make([]setElement, 0, appends)
@@ -177,7 +178,7 @@ func (s *setJudge) gather() bool {
 }
 
 func (s *setJudge) addAppend(op *history.Op, place int32) {
-	n := s.number(op.Value)
+	n, _ := s.At(op.Value)
 	if int(n) == len(s.elements) { // calls come in order: this is the first
 		s.elements = append(s.elements, setElement{call: op.Call, ret: history.Open, first: place, acked: none, held: none, stamp: none})
 	}
@@ -277,7 +278,7 @@ func (w *setWalk) follows(e *setElement) bool {
 	if x := w.op(w.latest.place); x.Kind == history.Append {
 		b := w.op(e.acked).Value
 		w.answer = setAnswer{flaw: setOvertaken, a: x.Value, b: b, exact: true,
-			places: []int32{e.acked, w.latest.place, w.elements[w.find(x.Value)].held}}
+			places: []int32{e.acked, w.latest.place, w.elements[w.Find(x.Value)].held}}
 	}
 	return false
 }
@@ -291,7 +292,7 @@ func (w *setWalk) look(list []history.Value) (held int, sound bool) {
 	w.looks++
 	w.fresh = w.fresh[:0]
 	for _, v := range list {
-		n := w.find(v)
+		n := w.Find(v)
 		if n == none || w.elements[n].stamp == w.looks {
 			return 0, false
 		}
@@ -317,7 +318,7 @@ func (w *setWalk) lookInOrder(list []history.Value) (held int, sure bool) {
 			held++
 			continue
 		}
-		n := w.find(v)
+		n := w.Find(v)
 		if n == none || w.elements[n].stamp == w.looks || w.elements[n].held != none {
 			return 0, false
 		}

@@ -63,7 +63,7 @@ func (n *setNamer) odd() (answer setAnswer, done bool) {
 		}
 		n.looks++
 		for _, v := range n.h.List(op) {
-			number := n.find(v)
+			number := n.Find(v)
 			if number == none {
 				return setAnswer{flaw: setGarbage, a: v, places: append(n.failed(v), r.place)}, true
 			}
@@ -111,7 +111,7 @@ func (n *setNamer) missed() (answer setAnswer, done bool) {
 		must := sort.Search(len(n.times), func(i int) bool { return n.times[i] >= op.Call })
 		n.looks++
 		for _, v := range n.h.List(op) {
-			number := n.find(v)
+			number := n.Find(v)
 			n.elements[number].stamp = n.looks
 			if n.known[number].since < op.Call {
 				must--
@@ -144,7 +144,7 @@ func (n *setNamer) lacks(read int32) setAnswer {
 			best = i
 		}
 	}
-	v := n.values[best]
+	v := n.All()[best]
 	if acked(best) {
 		return setAnswer{flaw: setMissed, a: v, places: []int32{n.elements[best].acked, read}}
 	}
@@ -155,10 +155,10 @@ func (n *setNamer) lacks(read int32) setAnswer {
 func (s *setJudge) only(one, other int32) history.Value {
 	s.looks++
 	for _, v := range s.h.List(s.op(other)) {
-		s.elements[s.find(v)].stamp = s.looks
+		s.elements[s.Find(v)].stamp = s.looks
 	}
 	for _, v := range s.h.List(s.op(one)) {
-		if s.elements[s.find(v)].stamp != s.looks {
+		if s.elements[s.Find(v)].stamp != s.looks {
 			return v
 		}
 	}

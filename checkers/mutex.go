@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seatrial/seatrial/checkers/internal/valuetable"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -300,7 +301,7 @@ func (m *exclusion) findTwins(key history.Key) {
 
 // tokenOwners says of which lock a process's token is.
 type tokenOwners struct {
-	table numbering
+	table *valuetable.Table
 	all   []tokenOwner
 }
 
@@ -319,10 +320,10 @@ func (o *tokenOwners) add(lock history.Key, seat int32, token history.Value) {
 	if !token.IsInt() {
 		return
 	}
-	if o.table.slots == nil {
-		o.table.reset(1024)
+	if o.table == nil {
+		o.table = valuetable.New(1024)
 	}
-	n, fresh := o.table.at(mix(seat, token))
+	n, fresh := o.table.At(mix(seat, token))
 	switch {
 	case fresh:
 		o.all = append(o.all, tokenOwner{lock, seat, token})
@@ -333,10 +334,10 @@ func (o *tokenOwners) add(lock history.Key, seat int32, token history.Value) {
 
 // find returns the lock of a token, none where that is not known.
 func (o *tokenOwners) find(seat int32, token history.Value) history.Key {
-	if o.table.slots == nil {
+	if o.table == nil {
 		return history.Key(none)
 	}
-	n := o.table.find(mix(seat, token))
+	n := o.table.Find(mix(seat, token))
 	if n == none || o.all[n].seat != seat || o.all[n].token != token {
 		return history.Key(none)
 	}

@@ -3,7 +3,6 @@ package checkers
 import (
 	"context"
 	"fmt"
-	"math/bits"
 	"time"
 
 	"github.com/seatrial/seatrial/harness/history"
@@ -145,70 +144,5 @@ func (s *bySeat) link(h *history.History, places []int32) {
 			s.next[s.last[seat]] = int32(n)
 		}
 		s.last[seat] = int32(n)
-	}
-}
-
-// numbering gives the values of one key consecutive numbers, in the order in which
-// they come: open addressing, at most half full.
-type numbering struct {
-	slots  []int32 // one more than the number; 0 is free
-	values []history.Value
-}
-
-// reset makes the table empty, with room for so many values.
-func (t *numbering) reset(values int) {
-	size := 1 << bits.Len(uint(2*values+8))
-	if cap(t.slots) < size {
-		t.slots = make([]int32, size)
-	} else {
-		t.slots = t.slots[:size]
-		clear(t.slots)
-	}
-	t.values = t.values[:0]
-}
-
-// slot is where the search for a value begins; see [blockTable.slot].
-func (t *numbering) slot(v history.Value) int {
-	group := uint64(v) >> 3
-	group = (group ^ group>>29) * 0x9e3779b97f4a7c15
-	group ^= group >> 32
-	return int(group<<3|uint64(v)&7) & (len(t.slots) - 1)
-}
-
-// find returns the number of a value, none where it has none.
-func (t *numbering) find(v history.Value) int32 {
-	for i := t.slot(v); ; i = (i + 1) & (len(t.slots) - 1) {
-		n := t.slots[i] - 1
-		if n < 0 || t.values[n] == v {
-			return n
-		}
-	}
-}
-
-// at returns the number of a value, and whether it was given just now.
-func (t *numbering) at(v history.Value) (n int32, fresh bool) {
-	i := t.slot(v)
-	for ; t.slots[i] != 0; i = (i + 1) & (len(t.slots) - 1) {
-		if n := t.slots[i] - 1; t.values[n] == v {
-			return n, false
-		}
-	}
-	t.values = append(t.values, v)
-	n = int32(len(t.values))
-	t.slots[i] = n
-	if 2*int(n) > len(t.slots) {
-		t.grow()
-	}
-	return n - 1, true
-}
-
-func (t *numbering) grow() {
-	t.slots = make([]int32, 2*len(t.slots))
-	for n, v := range t.values {
-		i := t.slot(v)
-		for t.slots[i] != 0 {
-			i = (i + 1) & (len(t.slots) - 1)
-		}
-		t.slots[i] = int32(n + 1)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/seatrial/seatrial/checkers/internal/valuetable"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -61,7 +62,7 @@ type disorder struct {
 type producerOrder struct {
 	PerKeyOrder
 	run     *orderRun
-	table   numbering
+	table   valuetable.Table
 	sent    []sent
 	seats   bySeat
 	counts  []int32 // by seat: how many elements it sent to this key
@@ -117,11 +118,11 @@ func (p *producerOrder) role(op *history.Op) int32 {
 
 // number notes what was sent to a key.
 func (p *producerOrder) number(key int32, sends []int32) {
-	p.table.reset(len(sends))
+	p.table.Reset(len(sends))
 	p.sent = p.sent[:0]
 	for _, place := range sends {
 		op := &p.run.h.Ops[place]
-		n, fresh := p.table.at(op.Value)
+		n, fresh := p.table.At(op.Value)
 		if !fresh {
 			if p.sent[n].producer != none {
 				p.ambiguous++
@@ -169,7 +170,7 @@ func (p *producerOrder) see(place int32, elements []history.Value) {
 
 // one adds an element to the sequence at hand.
 func (p *producerOrder) one(place int32, v history.Value) {
-	n := p.table.find(v)
+	n := p.table.Find(v)
 	if n == none || p.sent[n].producer == none || p.sent[n].seen == p.sequence {
 		return
 	}

@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/seatrial/seatrial/checkers/internal/valuetable"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
 // sessionLists is what is needed to judge one list.
 type sessionLists struct {
-	table   numbering
+	table   valuetable.Table
 	made    []made
 	counts  []int32       // by seat: how many elements it appended
 	last    []listSession // by seat
@@ -55,14 +56,14 @@ func (s *sessions) isRead(place int32) bool { return s.run.h.Ops[place].Kind == 
 
 func (s *sessions) numberAppends(places []int32) {
 	l := &s.lists
-	l.table.reset(len(places))
+	l.table.Reset(len(places))
 	l.made = l.made[:0]
 	for _, place := range places {
 		op := &s.run.h.Ops[place]
 		if op.Kind != history.Append {
 			continue
 		}
-		if n, fresh := l.table.at(op.Value); fresh {
+		if n, fresh := l.table.At(op.Value); fresh {
 			l.made = append(l.made, made{place: place, seat: s.seats.of(op.Process)})
 		} else {
 			l.made[n].seat = none
@@ -91,7 +92,7 @@ func (s *sessions) followList(key history.Key, places []int32) {
 			*own = listSession{round: int32(key) + 1, read: none}
 		}
 		if op.Kind == history.Append {
-			if op.Outcome == history.OK && l.made[l.table.find(op.Value)].seat != none {
+			if op.Outcome == history.OK && l.made[l.table.Find(op.Value)].seat != none {
 				own.sent++
 			}
 			continue
@@ -112,7 +113,7 @@ func (s *sessions) readList(key history.Key, place int32, own *listSession) {
 	l.reading++
 	own.in, own.have, own.next = l.reading, 0, 1
 	for _, v := range h.List(op) {
-		n, fresh := l.table.at(v)
+		n, fresh := l.table.At(v)
 		if fresh {
 			l.made, l.inRead = append(l.made, made{place: none, seat: none}), append(l.inRead, 0)
 		}
@@ -154,7 +155,7 @@ func (s *sessions) missesEarlier(key history.Key, place, element, due int32) {
 	}
 	later := l.made[element]
 	earlier := slices.IndexFunc(l.made, func(m made) bool { return m.seat == later.seat && m.seq == due })
-	one, two := l.table.values[earlier], l.table.values[element]
+	one, two := l.table.All()[earlier], l.table.All()[element]
 	where := "does not hold " + elementText(s.run.h, one) + " at all"
 	if slices.Contains(s.run.h.List(&s.run.h.Ops[place]), one) {
 		where = "holds " + elementText(s.run.h, one) + " only after it"
@@ -180,7 +181,7 @@ func (s *sessions) missesOwn(key history.Key, place int32) {
 			missing = int32(n)
 		}
 	}
-	v, by := l.table.values[missing], l.made[missing].place
+	v, by := l.table.All()[missing], l.made[missing].place
 	c.places = []int32{by, place}
 	c.why = func(t tale) []string {
 		return []string{fmt.Sprintf("Read your writes: %s had appended %s itself, acknowledged at %s, and the list that it was told at %s lacks it.",
@@ -196,7 +197,7 @@ func (s *sessions) missesRead(key history.Key, place, before int32) {
 	if len(has) >= len(had) && slices.Equal(had, has[:len(had)]) {
 		return
 	}
-	at := slices.IndexFunc(had, func(v history.Value) bool { return l.inRead[l.table.find(v)] != l.reading })
+	at := slices.IndexFunc(had, func(v history.Value) bool { return l.inRead[l.table.Find(v)] != l.reading })
 	if at < 0 {
 		return
 	}

@@ -35,7 +35,7 @@ func tellLines(lines []line) ([]int32, func(t tale) []string) {
 func (s *sessions) explain(key history.Key, x step) ([]int32, func(t tale) []string) {
 	o := &s.order
 	lines := o.whyBefore(key, x.newer, x.older)
-	older, newer := o.table.values[x.older], o.table.values[x.newer]
+	older, newer := o.table.All()[x.older], o.table.All()[x.newer]
 	places := o.shows([]int32{x.olderAt, x.newerAt}, x.older, x.newer)
 	return tellLines(append(lines, line{places, func(t tale) string {
 		p, one, two := who(t.op(x.newerAt)), t.value(older), t.value(newer)
@@ -73,7 +73,7 @@ func (o *versionOrder) whyBefore(key history.Key, one, other int32) []line {
 		lines = append(lines, o.swapsBetween(other, d))
 	}
 	if len(lines) > 1 {
-		v, w := o.table.values[one], o.table.values[other]
+		v, w := o.table.All()[one], o.table.All()[other]
 		lines = append(lines, line{nil, func(t tale) string {
 			return fmt.Sprintf("What was swapped has nothing in between: so %s is older than %s.", t.value(v), t.value(w))
 		}})
@@ -104,7 +104,7 @@ func (o *versionOrder) shows(places []int32, versions ...int32) []int32 {
 
 // timeBetween says that a version was there before another one was begun.
 func (o *versionOrder) timeBetween(key history.Key, one, other int32) line {
-	v, w := o.table.values[one], o.table.values[other]
+	v, w := o.table.All()[one], o.table.All()[other]
 	by, writer := o.versions[one].knownBy, o.versions[other].writer
 	if o.versions[one].writer == none && by == none {
 		return line{o.shows(nil, other), func(t tale) string {
@@ -126,7 +126,7 @@ func (o *versionOrder) swapsBetween(one, other int32) line {
 	for v, shown := other, 0; v != one && shown < shownSwaps; v, shown = o.versions[v].from, shown+1 {
 		places = o.shows(places, v)
 	}
-	v, w := o.table.values[one], o.table.values[other]
+	v, w := o.table.All()[one], o.table.All()[other]
 	direct := o.versions[other].from == one
 	return line{places, func(t tale) string {
 		if direct {
@@ -286,21 +286,21 @@ func (s *sessions) tellCircle(key history.Key, circle []hop) ([]int32, func(t ta
 			lines = append(lines, o.sessionNeeds(h.step))
 		}
 	}
-	first := o.table.values[circle[0].step.older]
+	first := o.table.All()[circle[0].step.older]
 	return tellLines(append(lines, line{nil, func(t tale) string {
 		return fmt.Sprintf("That goes round in a circle: %s would be older than itself.", t.value(first))
 	}}))
 }
 
 func (o *versionOrder) swapsLink(x step) line {
-	v, w := o.table.values[x.older], o.table.values[x.newer]
+	v, w := o.table.All()[x.older], o.table.All()[x.newer]
 	return line{o.shows(nil, x.older, x.newer), func(t tale) string {
 		return fmt.Sprintf("%s was swapped from %s, which is older.", t.value(w), t.value(v))
 	}}
 }
 
 func (o *versionOrder) sessionNeeds(x step) line {
-	v, w := o.table.values[x.older], o.table.values[x.newer]
+	v, w := o.table.All()[x.older], o.table.All()[x.newer]
 	places := o.shows([]int32{x.olderAt, x.newerAt}, x.older, x.newer)
 	return line{places, func(t tale) string {
 		first, then := "saw", "saw"

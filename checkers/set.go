@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/seatrial/seatrial/checkers/internal/valuetable"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -62,7 +63,7 @@ type added struct {
 type setRun struct {
 	Set
 	*everydayRun
-	index    valueIndex
+	index    valuetable.Table
 	elements []added // by their numbers
 
 	reads, attempted, acked, ok, recovered, failed int
@@ -121,10 +122,10 @@ func allOfThem(n int, noun string) string {
 
 // set judges one set.
 func (s *setRun) set(part keyPart) error {
-	if err := s.take(int64(len(part.places)) * (valueIndexBytes + 2*24)); err != nil {
+	if err := s.take(int64(len(part.places)) * (valuetable.Bytes + 2*24)); err != nil {
 		return err
 	}
-	s.index.reset(len(part.places))
+	s.index.Reset(len(part.places))
 	s.elements = s.elements[:0]
 	for _, place := range part.places {
 		switch op := &s.h.Ops[place]; {
@@ -147,20 +148,20 @@ func (s *setRun) set(part keyPart) error {
 		return nil
 	}
 	read := &s.h.Ops[last]
-	if err := s.take(int64(read.Count) * (valueIndexBytes + 2*24)); err != nil {
+	if err := s.take(int64(read.Count) * (valuetable.Bytes + 2*24)); err != nil {
 		return err
 	}
 	for _, v := range s.h.List(read) {
 		s.element(v).read = true
 	}
 	for n := range s.elements {
-		s.outcome(instance{list, s.index.values[n], read.Return}, &s.elements[n], read, last)
+		s.outcome(instance{list, s.index.All()[n], read.Return}, &s.elements[n], read, last)
 	}
 	return nil
 }
 
 func (s *setRun) element(v history.Value) *added {
-	n, isNew := s.index.at(v)
+	n, isNew := s.index.At(v)
 	if isNew {
 		s.elements = append(s.elements, added{call: history.Open, ack: history.Open, add: none})
 	}

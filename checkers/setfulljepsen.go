@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"slices"
 
+	"github.com/seatrial/seatrial/checkers/internal/valuetable"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -26,7 +27,7 @@ import (
 type jepsenSet struct {
 	*everydayRun
 	linearizable bool
-	index        valueIndex
+	index        valuetable.Table
 	elements     []jepsenElement
 	list         *listOps // whose elements these are
 	returns      []int64  // see lastAfter; empty until it is needed
@@ -114,11 +115,11 @@ func (s *jepsenSet) listOf(part keyPart) (*listOps, error) {
 
 // scan finds out what is known of the elements of a list.
 func (s *jepsenSet) scan(list *listOps) error {
-	if err := s.take(int64(len(list.appends)) * (valueIndexBytes + 2*jepsenElementBytes)); err != nil {
+	if err := s.take(int64(len(list.appends)) * (valuetable.Bytes + 2*jepsenElementBytes)); err != nil {
 		return err
 	}
 	s.list, s.returns = list, s.returns[:0]
-	s.index.reset(len(list.appends))
+	s.index.Reset(len(list.appends))
 	s.elements = s.elements[:0]
 	for _, place := range list.appends {
 		op := &s.h.Ops[place]
@@ -150,7 +151,7 @@ func (s *jepsenSet) scan(list *listOps) error {
 }
 
 func (s *jepsenSet) at(v history.Value) *jepsenElement {
-	n, isNew := s.index.at(v)
+	n, isNew := s.index.At(v)
 	if isNew {
 		s.elements = append(s.elements, jepsenElement{call: history.Open, known: history.Open, present: none, absent: none, inRead: none, twice: none})
 	}
@@ -250,7 +251,7 @@ func (s *jepsenSet) fates() {
 	before := s.stable
 	for n := range s.elements {
 		e := &s.elements[n]
-		x := instance{s.list, s.index.values[n], e.known}
+		x := instance{s.list, s.index.All()[n], e.known}
 		if e.twice != none {
 			x := instance{s.list, x.value, s.list.read(e.twice).Return}
 			s.duplicated.add(x)
@@ -348,7 +349,7 @@ func (s *jepsenSet) prove() *Proof {
 	if err := s.scan(x.list); err != nil {
 		return &Proof{Key: s.h.KeyName(x.list.key), Story: []string{fmt.Sprintf("The proof could not be written: %v.", err)}}
 	}
-	e := &s.elements[s.index.find(x.value)]
+	e := &s.elements[s.index.Find(x.value)]
 	read := func(number int32) int32 {
 		if number == none {
 			return none

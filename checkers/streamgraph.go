@@ -151,13 +151,13 @@ func (s *streams) addProducers(sends []int32) {
 	h := s.run.h
 	times := make([]int32, len(s.elements))
 	for _, place := range sends {
-		times[s.table.find(s.element(&h.Ops[place]))]++
+		times[s.table.Find(s.element(&h.Ops[place]))]++
 	}
 	s.seats.link(h, sends)
 	for _, seat := range s.seats.order {
 		from := int32(len(s.told))
 		for n := s.seats.first[seat]; n != none; n = s.seats.next[n] {
-			if element := s.table.find(s.element(&h.Ops[sends[n]])); times[element] == 1 {
+			if element := s.table.Find(s.element(&h.Ops[sends[n]])); times[element] == 1 {
 				s.told = append(s.told, told{element, sends[n]})
 				s.elements[element].wanted++
 			}
@@ -193,7 +193,7 @@ type saying struct {
 }
 
 func (s *streams) say(w, one, two int32) saying {
-	return saying{s.watchers[w], s.table.values[s.told[one].element], s.table.values[s.told[two].element], s.told[one].place, s.told[two].place}
+	return saying{s.watchers[w], s.table.All()[s.told[one].element], s.table.All()[s.told[two].element], s.told[one].place, s.told[two].place}
 }
 
 // tellSayings shows what sequences say, and what follows.
@@ -313,7 +313,7 @@ func (s *streams) gapBetween(missed, by int32) ([]int32, func(t tale) []string) 
 	one, two := sayings[0].one, sayings[len(sayings)-1].two
 	var own saying
 	for at := w.from; at < w.to; at++ {
-		switch s.table.values[s.told[at].element] {
+		switch s.table.All()[s.told[at].element] {
 		case one:
 			own.one, own.by = one, s.told[at].place
 		case two:
@@ -321,7 +321,7 @@ func (s *streams) gapBetween(missed, by int32) ([]int32, func(t tale) []string) 
 		}
 	}
 	own.watcher = w
-	v, published := s.table.values[missed], s.elements[missed].published
+	v, published := s.table.All()[missed], s.elements[missed].published
 	return tellSayings(append(sayings, own), []int32{published}, func(t tale) string {
 		return fmt.Sprintf("p%d was never told %s, which is between %s and %s, and whose publication was acknowledged at %s: a gap.",
 			w.process, t.value(v), t.value(one), t.value(two), t.time(t.op(published).Return))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/seatrial/seatrial/checkers/internal/valuetable"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -125,7 +126,7 @@ type streams struct {
 	run      *orderRun
 	key      history.Key
 	seats    bySeat
-	table    numbering
+	table    valuetable.Table
 	elements []streamElement
 	told     []told
 	watchers []watcher
@@ -186,7 +187,7 @@ func (s *streams) element(op *history.Op) history.Value {
 }
 
 func (s *streams) at(v history.Value) int32 {
-	n, fresh := s.table.at(v)
+	n, fresh := s.table.At(v)
 	if fresh {
 		s.elements = append(s.elements, streamElement{published: none, toldAt: none})
 	}
@@ -194,7 +195,7 @@ func (s *streams) at(v history.Value) int32 {
 }
 
 func (s *streams) publish(places []int32) {
-	s.table.reset(len(places))
+	s.table.Reset(len(places))
 	s.elements = s.elements[:0]
 	for _, place := range places {
 		op := &s.run.h.Ops[place]

@@ -10,7 +10,7 @@ import (
 // judgeRevisions judges a stream whose elements are counted up by itself.
 func (s *streams) judgeRevisions() {
 	s.sorted = s.sorted[:0] // acknowledged revisions
-	for n, v := range s.table.values {
+	for n, v := range s.table.All() {
 		if v.IsInt() && s.elements[n].acked {
 			s.sorted = append(s.sorted, zone{f: int64(v), root: int32(n)})
 		}
@@ -67,7 +67,7 @@ func (s *streams) revisionsOf(w watcher, number int32) {
 	}
 }
 
-func (s *streams) revision(at int32) history.Value { return s.table.values[s.told[at].element] }
+func (s *streams) revision(at int32) history.Value { return s.table.All()[s.told[at].element] }
 
 // backTo notes that a watcher was told a revision after a higher one.
 func (s *streams) backTo(at, high int32) {
@@ -88,7 +88,7 @@ func (s *streams) missed(w watcher, element int32) {
 	if !s.gap.earlier(s.key, s.run.h.Ops[published].Return) {
 		return
 	}
-	v, below, above := s.table.values[element], none, none
+	v, below, above := s.table.All()[element], none, none
 	for at := w.from; at < w.to; at++ {
 		switch r := s.revision(at); {
 		case !r.IsInt():

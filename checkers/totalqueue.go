@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/seatrial/seatrial/checkers/internal/valuetable"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -76,7 +77,7 @@ const queuedBytes = 40
 type queueRun struct {
 	TotalQueue
 	*everydayRun
-	index    valueIndex
+	index    valuetable.Table
 	elements []queued // by their numbers
 	order    producers
 
@@ -138,10 +139,10 @@ func (q *queueRun) judge() error {
 
 // queue judges one queue.
 func (q *queueRun) queue(part keyPart) error {
-	if err := q.take(int64(len(part.places)) * (valueIndexBytes + 2*queuedBytes)); err != nil {
+	if err := q.take(int64(len(part.places)) * (valuetable.Bytes + 2*queuedBytes)); err != nil {
 		return err
 	}
-	q.index.reset(len(part.places))
+	q.index.Reset(len(part.places))
 	q.elements = slices.Grow(q.elements[:0], len(part.places)/2)
 	for _, place := range part.places {
 		if op := &q.h.Ops[place]; op.Kind == history.Enqueue {
@@ -163,7 +164,7 @@ func (q *queueRun) queue(part keyPart) error {
 			}
 		case op.Outcome == history.Info || op.Result == history.None:
 			dequeues++
-		case op.Result == history.Nil && q.index.find(history.Nil) == none:
+		case op.Result == history.Nil && q.index.Find(history.Nil) == none:
 			q.empty++ // unless somebody enqueued nil
 		default:
 			q.dequeue(op.Result, op, place)
@@ -179,7 +180,7 @@ func (q *queueRun) queue(part keyPart) error {
 }
 
 func (q *queueRun) element(v history.Value) *queued {
-	n, isNew := q.index.at(v)
+	n, isNew := q.index.At(v)
 	if isNew {
 		q.elements = append(q.elements, queued{call: history.Open, first: history.Open, enqueue: none, dequeue: none})
 	}
@@ -217,7 +218,7 @@ func (q *queueRun) compare(part keyPart, dequeues, drains int) {
 		q.attempted += int(e.attempts)
 		q.acked += int(e.acked)
 		q.dequeued += int(e.dequeued)
-		x := instance{list, q.index.values[n], min(e.call, e.first)}
+		x := instance{list, q.index.All()[n], min(e.call, e.first)}
 		possible, cameTooEarly := e.attempts, false
 		if q.ByOutcome {
 			possible -= e.failed
@@ -238,7 +239,7 @@ func (q *queueRun) compare(part keyPart, dequeues, drains int) {
 	if lost > 0 && (drains > 0 || q.ByOutcome && lost <= dequeues) {
 		for n := range q.elements {
 			e := &q.elements[n]
-			q.excusable.times(instance{list, q.index.values[n], min(e.call, e.first)}, e.acked-e.dequeued)
+			q.excusable.times(instance{list, q.index.All()[n], min(e.call, e.first)}, e.acked-e.dequeued)
 		}
 		q.lost = before
 	}

@@ -3,6 +3,7 @@ package checkers
 import (
 	"fmt"
 
+	"github.com/seatrial/seatrial/checkers/internal/valuetable"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -18,9 +19,9 @@ type produced struct {
 // producers holds, for one queue, what each producer put in, in its order.
 type producers struct {
 	lines  [][]produced
-	line   valueIndex // of a process
-	member []int32    // of an element: its line, none where it is not judged
-	within []int32    // and its place in the line
+	line   valuetable.Table // of a process
+	member []int32          // of an element: its line, none where it is not judged
+	within []int32          // and its place in the line
 }
 
 // ordered finds what came out after an element that its producer enqueued later.
@@ -32,7 +33,7 @@ func (q *queueRun) ordered(part keyPart) error {
 		return err
 	}
 	p := &q.order
-	p.line.reset(64)
+	p.line.Reset(64)
 	p.lines = nil
 	p.member = append(p.member[:0], make([]int32, len(q.elements))...)
 	p.within = append(p.within[:0], make([]int32, len(q.elements))...)
@@ -44,7 +45,7 @@ func (q *queueRun) ordered(part keyPart) error {
 		if op.Kind != history.Enqueue || op.Outcome == history.Fail {
 			continue
 		}
-		n := q.index.find(op.Value)
+		n := q.index.Find(op.Value)
 		if e := &q.elements[n]; e.attempts-e.failed == 1 && e.dequeued == 1 {
 			p.put(n, op.Process, place, &q.h.Ops[e.dequeue], e.dequeue)
 		}
@@ -52,7 +53,7 @@ func (q *queueRun) ordered(part keyPart) error {
 	for _, place := range part.places {
 		if op := &q.h.Ops[place]; op.Kind == history.Drain && op.Outcome == history.OK {
 			for i, v := range q.h.List(op) {
-				if n := q.index.find(v); p.member[n] != none {
+				if n := q.index.Find(v); p.member[n] != none {
 					p.lines[p.member[n]][p.within[n]].inDrain = int32(i)
 				}
 			}
@@ -66,7 +67,7 @@ func (q *queueRun) ordered(part keyPart) error {
 }
 
 func (p *producers) put(n, process, place int32, taken *history.Op, dequeue int32) {
-	at, isNew := p.line.at(history.Value(process))
+	at, isNew := p.line.At(history.Value(process))
 	if isNew {
 		p.lines = append(p.lines, nil)
 	}
@@ -97,7 +98,7 @@ func (q *queueRun) cross(list *listOps, line []produced) {
 			}
 		}
 		if other != none {
-			at := instance{list, q.index.values[x.number], x.call}
+			at := instance{list, q.index.All()[x.number], x.call}
 			if q.broken.add(at); q.broken.earliest[0] == at {
 				q.crossed = [2]int32{x.enqueue, line[other].enqueue}
 			}

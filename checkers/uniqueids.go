@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seatrial/seatrial/checkers/internal/valuetable"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -32,7 +33,7 @@ func (UniqueIDs) Check(ctx context.Context, evidence Evidence, budget Budget) Re
 // idRun is one call of Check.
 type idRun struct {
 	*everydayRun
-	index valueIndex
+	index valuetable.Table
 	given []int32 // how often each identifier was
 
 	attempted, acked, untold int
@@ -80,10 +81,10 @@ func (u *idRun) judge() error {
 
 // generator judges one generator.
 func (u *idRun) generator(part keyPart) error {
-	if err := u.take(int64(len(part.places)) * (valueIndexBytes + 2*4)); err != nil {
+	if err := u.take(int64(len(part.places)) * (valuetable.Bytes + 2*4)); err != nil {
 		return err
 	}
-	u.index.reset(len(part.places))
+	u.index.Reset(len(part.places))
 	u.given = slices.Grow(u.given[:0], len(part.places))
 	list, before := &listOps{h: u.h, key: part.key}, u.duplicated.count
 	u.attempted += len(part.places)
@@ -106,7 +107,7 @@ func (u *idRun) generator(part keyPart) error {
 			}
 			u.high = max(u.high, v) // None is less than any
 		}
-		id, isNew := u.index.at(op.Result)
+		id, isNew := u.index.At(op.Result)
 		if isNew {
 			u.given = append(u.given, 0)
 		}
@@ -118,7 +119,7 @@ func (u *idRun) generator(part keyPart) error {
 	if u.duplicated.count > before {
 		for _, x := range u.duplicated.earliest {
 			if x.list == list {
-				u.often[x] = u.given[u.index.find(x.value)]
+				u.often[x] = u.given[u.index.Find(x.value)]
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package checkers
 import (
 	"slices"
 
+	"github.com/seatrial/seatrial/checkers/internal/valuetable"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -39,7 +40,7 @@ type versionRun struct {
 
 // versionOrder is what is known of the order of one key's versions.
 type versionOrder struct {
-	table    numbering
+	table    valuetable.Table
 	versions []version
 	runs     []versionRun
 	joined   bool // some run has several versions: only then what is known can contradict itself
@@ -60,17 +61,17 @@ type versionOrder struct {
 // they can't.
 func (o *versionOrder) make(r *orderRun, known *seats, places []int32, initial history.Value, anyOrder bool) string {
 	o.ops, o.anyOrder, o.joined = r.h.Ops, anyOrder, false
-	o.table.reset(len(places)/2 + 1)
+	o.table.Reset(len(places)/2 + 1)
 	o.versions, o.events = slices.Grow(o.versions[:0], len(places)/2+2), slices.Grow(o.events[:0], len(places))
 	o.steps, o.links, o.against = o.steps[:0], o.links[:0], o.against[:0]
-	o.table.at(initial)
+	o.table.At(initial)
 	o.versions = append(o.versions, version{call: atStart, known: atStart, writer: none, knownBy: none, from: none, next: none})
 	for _, place := range places {
 		op := &o.ops[place]
 		e := sessionEvent{ret: op.Return, place: place, seat: known.of(op.Process), saw: none, wrote: none}
 		e.value, e.sees = sessionSaw(op)
 		if op.Kind != history.Read && !op.Mismatch {
-			n, fresh := o.table.at(op.Value)
+			n, fresh := o.table.At(op.Value)
 			if !fresh {
 				return "the value " + elementText(r.h, op.Value) + " was stored twice, so its versions can't be told apart"
 			}
@@ -93,7 +94,7 @@ func (o *versionOrder) make(r *orderRun, known *seats, places []int32, initial h
 }
 
 // find returns the version of a value, none where nobody stored it.
-func (o *versionOrder) find(v history.Value) int32 { return o.table.find(v) }
+func (o *versionOrder) find(v history.Value) int32 { return o.table.Find(v) }
 
 // see notes that an operation was told of a version. What is seen before it was
 // begun is not for sessions to judge: it counts from when it was begun.

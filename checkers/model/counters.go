@@ -1,6 +1,9 @@
 package model
 
-import "github.com/seatrial/seatrial/harness/history"
+import (
+	"github.com/seatrial/seatrial/checkers/internal/valuetable"
+	"github.com/seatrial/seatrial/harness/history"
+)
 
 // Sum is the state of a [Counter].
 type Sum struct {
@@ -64,13 +67,13 @@ func stepCounter(sum Sum, op Op) (Sum, bool) {
 // sign: then a sum never comes back.
 func reduceCounter(s *Spec[Sum], o *Object) *Object {
 	up, down := false, false
-	sums := newNumbers(16)
+	sums := valuetable.New(16)
 	for i := range o.Ops {
 		switch op := &o.Ops[i]; {
 		case op.Kind == history.Add:
 			up, down = up || op.Value > 0, down || op.Value < 0
 		case op.Outcome == history.OK && op.Result != history.None:
-			sums.at(op.Result)
+			sums.At(op.Result)
 		}
 	}
 	if up && down {
@@ -83,11 +86,11 @@ func reduceCounter(s *Spec[Sum], o *Object) *Object {
 		return up && sum.Value > op.Result || !up && sum.Value < op.Result
 	}
 	s.Once = &Once[Sum]{
-		Count: len(sums.values),
-		Holds: func(sum Sum) int32 { return sums.find(sum.Value) },
+		Count: len(sums.All()),
+		Holds: func(sum Sum) int32 { return sums.Find(sum.Value) },
 		Needs: func(op Op) int32 {
 			if op.Kind == history.Read && op.Known() && op.Result != history.None {
-				return sums.find(op.Result)
+				return sums.Find(op.Result)
 			}
 			return -1
 		},

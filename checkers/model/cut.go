@@ -3,6 +3,7 @@ package model
 import (
 	"slices"
 
+	"github.com/seatrial/seatrial/checkers/internal/valuetable"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -78,12 +79,12 @@ func (o *Object) without(drop func(v history.Value) bool) *Object {
 // valuesByAge lists the values that operations were given or told, those of the
 // latest operations first.
 func (o *Object) valuesByAge() []history.Value {
-	seen := newNumbers(len(o.Ops))
+	seen := valuetable.New(len(o.Ops))
 	for i := len(o.Ops) - 1; i >= 0; i-- {
 		op := &o.Ops[i]
 		for _, v := range [...]history.Value{op.Result, op.Value} {
 			if v != history.None && v != history.Nil {
-				seen.at(v)
+				seen.At(v)
 			}
 		}
 	}
@@ -91,9 +92,9 @@ func (o *Object) valuesByAge() []history.Value {
 		if op := &o.Ops[i]; op.Kind == history.ReadList && op.Outcome == history.OK {
 			list := o.H.List(op)
 			for j := len(list) - 1; j >= 0; j-- {
-				seen.at(list[j])
+				seen.At(list[j])
 			}
 		}
 	}
-	return seen.values
+	return seen.All()
 }

@@ -1,6 +1,9 @@
 package model
 
-import "github.com/seatrial/seatrial/harness/history"
+import (
+	"github.com/seatrial/seatrial/checkers/internal/valuetable"
+	"github.com/seatrial/seatrial/harness/history"
+)
 
 // elements reduces the operations on what elements are put into: lists, sets, queues.
 //
@@ -23,7 +26,7 @@ func reduceElements[S comparable](_ *Spec[S], o *Object) *Object {
 		if !putsIn(op) {
 			continue
 		}
-		f := &r.facts[r.values.find(op.Value)]
+		f := &r.facts[r.values.Find(op.Value)]
 		switch {
 		case op.Outcome != history.OK && f.known == 0 && f.seen == history.Open:
 			keep[i] = false
@@ -53,13 +56,13 @@ type elementFact struct {
 
 type elementFacts struct {
 	o      *Object
-	values *numbers
+	values *valuetable.Table
 	facts  []elementFact
 	empty  bool // somebody was told that nothing is in there
 }
 
 func newElementFacts(o *Object) *elementFacts {
-	r := &elementFacts{o: o, values: newNumbers(len(o.Ops) / 2)}
+	r := &elementFacts{o: o, values: valuetable.New(len(o.Ops) / 2)}
 	for i := range o.Ops {
 		op := &o.Ops[i]
 		switch {
@@ -87,7 +90,7 @@ func newElementFacts(o *Object) *elementFacts {
 }
 
 func (r *elementFacts) at(v history.Value) *elementFact {
-	n := r.values.at(v)
+	n, _ := r.values.At(v)
 	for int(n) >= len(r.facts) {
 		r.facts = append(r.facts, elementFact{seen: history.Open})
 	}

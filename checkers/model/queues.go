@@ -90,14 +90,14 @@ func (b *bag) branchQueue(state int32, op Op, to []int32) []int32 {
 	take := func(n, times int32) { to = append(to, b.vectors.set(state, n, times-1)) }
 	switch {
 	case op.Kind == history.Enqueue:
-		n := b.values.find(op.Value)
+		n := b.values.Find(op.Value)
 		return append(to, b.vectors.set(state, n, b.vectors.get(state, n)+1))
 	case op.Known() && op.Result == history.Nil:
 		if state == 0 {
 			to = append(to, state)
 		}
 	case op.Known() && op.Result != history.None:
-		n := b.values.find(op.Result)
+		n := b.values.Find(op.Result)
 		if times := b.vectors.get(state, n); times > 0 {
 			take(n, times)
 		}
@@ -151,9 +151,9 @@ func partQueue(o *Object) []*Object {
 	part := func(op *history.Op) int32 {
 		switch {
 		case op.Kind == history.Enqueue:
-			return facts.values.find(op.Value)
+			return facts.values.Find(op.Value)
 		case op.Outcome == history.OK && op.Result != history.None:
-			return facts.values.find(op.Result)
+			return facts.values.Find(op.Result)
 		}
 		return -1
 	}

@@ -3,6 +3,7 @@ package model
 import (
 	"sort"
 
+	"github.com/seatrial/seatrial/checkers/internal/valuetable"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -53,7 +54,7 @@ func observesRegister(op Op) bool {
 type cells struct {
 	o      *Object
 	keep   []bool
-	values *numbers
+	values *valuetable.Table
 	facts  []cellValue
 }
 
@@ -89,7 +90,7 @@ func reduceRegister(s *Spec[history.Value], o *Object) *Object {
 		}
 	}
 	c.merge()
-	s.Once = &Once[history.Value]{Count: len(c.values.values), Holds: c.holds, Needs: c.needs}
+	s.Once = &Once[history.Value]{Count: len(c.values.All()), Holds: c.holds, Needs: c.needs}
 	for i := range c.facts {
 		c.facts[i].pinned = c.facts[i].sources == 1
 	}
@@ -99,7 +100,7 @@ func reduceRegister(s *Spec[history.Value], o *Object) *Object {
 // newCells collects what is known of the values, and says whether there are
 // refusals that do not say what they saw.
 func newCells(o *Object) (c *cells, vague bool) {
-	c = &cells{keep: make([]bool, len(o.Ops)), values: newNumbers(len(o.Ops) / 2)}
+	c = &cells{keep: make([]bool, len(o.Ops)), values: valuetable.New(len(o.Ops) / 2)}
 	c.o = o.with(append([]history.Op(nil), o.Ops...), o.Index)
 	for i := range c.o.Ops {
 		op := &c.o.Ops[i]
@@ -115,7 +116,7 @@ func newCells(o *Object) (c *cells, vague bool) {
 }
 
 func (c *cells) fact(v history.Value) *cellValue {
-	n := c.values.at(v)
+	n, _ := c.values.At(v)
 	for int(n) >= len(c.facts) {
 		c.facts = append(c.facts, cellValue{source: -1, seen: history.Open})
 	}
@@ -192,7 +193,7 @@ func (c *cells) settle() {
 				from := c.fact(op.Expect)
 				if from.seen > op.Return {
 					from.seen = op.Return
-					at = c.values.find(op.Expect)
+					at = c.values.Find(op.Expect)
 				}
 			}
 		}
@@ -281,7 +282,7 @@ func (c *cells) merge() {
 }
 
 func (c *cells) holds(state history.Value) int32 {
-	if n := c.values.find(state); n >= 0 && c.facts[n].pinned {
+	if n := c.values.Find(state); n >= 0 && c.facts[n].pinned {
 		return n
 	}
 	return -1

@@ -3,6 +3,7 @@ package model
 import (
 	"strings"
 
+	"github.com/seatrial/seatrial/checkers/internal/valuetable"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -24,28 +25,28 @@ func Set() Spec[int32] {
 // bag is the table of sets, and of queues without order: by element, how many of it
 // are in there.
 type bag struct {
-	values  *numbers
+	values  *valuetable.Table
 	vectors *vectors
 	lists   map[[2]uint32]int32 // by a list's place in the arena: the state that it is, -1 where it is none
 }
 
 func newBag(o *Object) *bag {
-	b := &bag{values: newNumbers(len(o.Ops)), lists: map[[2]uint32]int32{}}
+	b := &bag{values: valuetable.New(len(o.Ops)), lists: map[[2]uint32]int32{}}
 	for i := range o.Ops {
 		op := &o.Ops[i]
-		b.values.at(op.Value)
-		b.values.at(op.Result)
+		b.values.At(op.Value)
+		b.values.At(op.Result)
 		if op.Kind == history.ReadList {
 			for _, v := range o.H.List(op) {
-				b.values.at(v)
+				b.values.At(v)
 			}
 		}
 	}
-	b.vectors = newVectors(len(b.values.values))
+	b.vectors = newVectors(len(b.values.All()))
 	return b
 }
 
-func (b *bag) held() int64 { return b.values.size() + b.vectors.size() + int64(len(b.lists))*24 }
+func (b *bag) held() int64 { return b.values.Held() + b.vectors.size() + int64(len(b.lists))*24 }
 
 func freshSet(o *Object) Spec[int32] {
 	s := Set()
@@ -60,7 +61,7 @@ func freshSet(o *Object) Spec[int32] {
 
 func (b *bag) stepSet(state int32, op Op) (int32, bool) {
 	if op.Kind == history.Append {
-		return b.vectors.set(state, b.values.find(op.Value), 1), true
+		return b.vectors.set(state, b.values.Find(op.Value), 1), true
 	}
 	return state, !op.Known() || b.list(op) == state
 }
@@ -73,7 +74,7 @@ func (b *bag) list(op Op) int32 {
 	}
 	set := int32(0)
 	for _, v := range op.List() {
-		n := b.values.find(v)
+		n := b.values.Find(v)
 		if b.vectors.get(set, n) != 0 {
 			set = -1
 			break // twice
@@ -89,7 +90,7 @@ func (b *bag) describe(o *Object, state int32) string {
 	const most = 12
 	var words []string
 	b.vectors.each(state, func(place, times int32) bool {
-		text := o.H.Text(b.values.values[place])
+		text := o.H.Text(b.values.All()[place])
 		if times > 1 {
 			text += "×" + o.H.Text(history.Value(times))
 		}

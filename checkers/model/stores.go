@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/seatrial/seatrial/checkers/internal/valuetable"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -124,16 +125,16 @@ func MultiRegister() Spec[int32] {
 type cellsTable struct {
 	first    history.Value
 	anything bool
-	values   *numbers // a value's number in a state is one more than here
+	values   *valuetable.Table // a value's number in a state is one more than here
 	vectors  *vectors
 }
 
 func freshMulti(o *Object) Spec[int32] {
-	c := &cellsTable{first: o.First, anything: o.Anything, values: newNumbers(len(o.Ops)), vectors: newVectors(len(o.H.Keys))}
+	c := &cellsTable{first: o.First, anything: o.Anything, values: valuetable.New(len(o.Ops)), vectors: newVectors(len(o.H.Keys))}
 	s := MultiRegister()
 	s.Initial = func(*Object) []int32 { return []int32{0} }
 	s.Step = c.step
-	s.Held = func() int64 { return c.values.size() + c.vectors.size() }
+	s.Held = func() int64 { return c.values.Held() + c.vectors.size() }
 	s.Describe = c.describe
 	s.Observes = func(op Op) bool {
 		if c.anything {
@@ -184,7 +185,8 @@ func (c *cellsTable) number(v history.Value) int32 {
 	if !c.anything && v == c.first {
 		return 0
 	}
-	return c.values.at(v) + 1
+	n, _ := c.values.At(v)
+	return n + 1
 }
 
 func (c *cellsTable) write(state, key int32, v history.Value) int32 {
@@ -206,7 +208,7 @@ func (c *cellsTable) describe(o *Object, state int32) string {
 	const most = 8
 	var words []string
 	c.vectors.each(state, func(key, n int32) bool {
-		words = append(words, o.H.KeyName(history.Key(key))+" = "+o.H.Text(c.values.values[n-1]))
+		words = append(words, o.H.KeyName(history.Key(key))+" = "+o.H.Text(c.values.All()[n-1]))
 		return len(words) <= most
 	})
 	if len(words) > most {

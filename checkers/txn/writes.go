@@ -3,6 +3,7 @@ package txn
 import (
 	"math/bits"
 
+	"github.com/seatrial/seatrial/checkers/internal/valuetable"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -33,13 +34,9 @@ func newWriteTable(h *history.History, writes int) *writeTable {
 	}
 }
 
-// slot is where the search begins. Values are mostly counted up: eight neighbours
-// share a line of the cache.
+// slot is where the search begins.
 func (t *writeTable) slot(key history.Key, v history.Value) int {
-	group := uint64(v)>>3 ^ uint64(key)<<40
-	group = (group ^ group>>29) * 0x9e3779b97f4a7c15
-	group ^= group >> 32
-	return int(group<<3|uint64(v)&7) & (len(t.slots) - 1)
+	return valuetable.Slot(uint64(v)>>3^uint64(key)<<40, v, len(t.slots))
 }
 
 // find returns the number of the write of a value to a key; nobody where there is none.
