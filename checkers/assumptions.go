@@ -3,8 +3,6 @@ package checkers
 import (
 	"errors"
 	"fmt"
-	"math"
-	"slices"
 
 	"github.com/seatrial/seatrial/harness/history"
 )
@@ -26,35 +24,3 @@ func Sound(h *history.History) error {
 
 // listModel is the model of a history of lists.
 const listModel = "append-list"
-
-// initialValue returns what every key held at first. Unlike
-// [history.History.Initial] it leaves the history as it is, and it does not
-// panic on numbers that no value can hold.
-func initialValue(h *history.History) (history.Value, error) {
-	integer := func(n int64) (history.Value, error) {
-		if n < history.MinInt || n > history.MaxInt {
-			return history.None, fmt.Errorf("the header's initial value %d is beyond what a value can hold", n)
-		}
-		return history.Int(n), nil
-	}
-	switch x := h.Header.Initial.(type) {
-	case nil:
-		return history.Nil, nil
-	case int:
-		return integer(int64(x))
-	case int64:
-		return integer(x)
-	case float64:
-		if x != math.Trunc(x) || math.Abs(x) > 1<<53 {
-			return history.None, fmt.Errorf("the header's initial value %v is not an integer that JSON can carry exactly", x)
-		}
-		return integer(int64(x))
-	case string:
-		if i := slices.Index(h.Strings, x); i >= 0 {
-			return history.StringValue(i), nil
-		}
-		return history.StringValue(len(h.Strings)), nil // no operation can have it
-	default:
-		return history.None, fmt.Errorf("the header's initial value %v is neither null, an integer nor a string", x)
-	}
-}

@@ -270,7 +270,7 @@ func (v *convergence) register(k *replicated) bool {
 func (v *convergence) readValues(k *replicated) []replicaValue {
 	table := valuetable.New(len(k.copies))
 	var values []replicaValue
-	initial, err := initialValue(v.h)
+	initial, err := v.h.InitialValue()
 	for _, place := range k.copies {
 		op := &v.h.Ops[place]
 		n, isNew := table.At(op.Result)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/seatrial/seatrial/harness/history"
@@ -42,15 +41,8 @@ func (CounterBounds) Check(ctx context.Context, evidence Evidence, budget Budget
 
 // integerInitial is the header's initial value, zero where that is no integer.
 func integerInitial(h *history.History) int64 {
-	switch x := h.Header.Initial.(type) {
-	case int:
-		return int64(x)
-	case int64:
-		return x
-	case float64:
-		if x == math.Trunc(x) && math.Abs(x) <= 1<<53 {
-			return int64(x)
-		}
+	if v, err := h.InitialValue(); err == nil && v.IsInt() {
+		return int64(v)
 	}
 	return 0
 }

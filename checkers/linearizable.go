@@ -81,7 +81,7 @@ func (j *judgement) run() {
 		j.say(Inconclusive, "the history is of lists, and no register: nothing was judged (NothingLost and SetFull judge lists)")
 		return
 	}
-	initial, err := initialValue(j.h)
+	initial, err := j.h.InitialValue()
 	if err != nil {
 		j.say(Error, "%v", err)
 		return

@@ -47,7 +47,7 @@ func Picture(h *history.History, key history.Key, w io.Writer) error {
 	if int(key) < len(counts.keys) && counts.keys[key].foreign {
 		return fmt.Errorf("draw key %s: %w", nameText(h, key), ErrNotDrawn)
 	}
-	initial, err := initialValue(h)
+	initial, err := h.InitialValue()
 	if err != nil {
 		return fmt.Errorf("draw a key: %w", err)
 	}

@@ -145,7 +145,7 @@ type sessionState struct {
 }
 
 func (s *sessions) judge(r *orderRun) {
-	initial, err := initialValue(r.h)
+	initial, err := r.h.InitialValue()
 	if err != nil {
 		r.stopped = err
 		return

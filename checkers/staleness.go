@@ -98,7 +98,7 @@ const (
 )
 
 func (a *ages) scan(ctx context.Context, began time.Time, budget Budget) error {
-	initial, err := initialValue(a.h)
+	initial, err := a.h.InitialValue()
 	if err != nil || a.h.Header.InitialUnknown {
 		initial = history.None // nobody reads None
 	}

@@ -50,7 +50,11 @@ func (a *analysis) registers(c Register) error {
 	if err != nil {
 		return err
 	}
-	r := &registers{analysis: a, Register: c, initial: initialValue(a.h)}
+	initial, err := a.h.InitialValue()
+	if err != nil {
+		initial = history.None // nobody reads that
+	}
+	r := &registers{analysis: a, Register: c, initial: initial}
 	a.explain = r.why
 	if err := a.enter(history.Write, writes); err != nil {
 		return err
@@ -76,37 +80,6 @@ func (a *analysis) registers(c Register) error {
 		a.inRealTime = r.inRealTime
 	}
 	return nil
-}
-
-// initialValue is what every key held at first. Unlike [history.History.Initial] it
-// leaves the history as it is. Where no operation can have that value, it is
-// [history.None] or a string beyond the table.
-func initialValue(h *history.History) history.Value {
-	integer := func(n int64) history.Value {
-		if n < history.MinInt || n > history.MaxInt {
-			return history.None
-		}
-		return history.Int(n)
-	}
-	switch x := h.Header.Initial.(type) {
-	case nil:
-		return history.Nil
-	case int:
-		return integer(int64(x))
-	case int64:
-		return integer(x)
-	case float64:
-		if x != math.Trunc(x) || math.Abs(x) > 1<<53 {
-			return history.None
-		}
-		return integer(int64(x))
-	case string:
-		if i := slices.Index(h.Strings, x); i >= 0 {
-			return history.StringValue(i)
-		}
-		return history.StringValue(len(h.Strings))
-	}
-	return history.None
 }
 
 func (a *analysis) initialWritten(initial history.Value) int32 {

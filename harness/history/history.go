@@ -3,6 +3,7 @@ package history
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -326,6 +327,38 @@ func (h *History) Initial() Value {
 		return Int(x)
 	default:
 		return Nil
+	}
+}
+
+// InitialValue returns what every key held at first. Unlike [History.Initial] it
+// leaves the history as it is, and it does not panic on numbers that no value can
+// hold. A string that no operation has is a value beyond the table.
+func (h *History) InitialValue() (Value, error) {
+	integer := func(n int64) (Value, error) {
+		if n < MinInt || n > MaxInt {
+			return None, fmt.Errorf("the header's initial value %d is beyond what a value can hold", n)
+		}
+		return Int(n), nil
+	}
+	switch x := h.Header.Initial.(type) {
+	case nil:
+		return Nil, nil
+	case int:
+		return integer(int64(x))
+	case int64:
+		return integer(x)
+	case float64:
+		if x != math.Trunc(x) || math.Abs(x) > 1<<53 {
+			return None, fmt.Errorf("the header's initial value %v is not an integer that JSON can carry exactly", x)
+		}
+		return integer(int64(x))
+	case string:
+		if i := slices.Index(h.Strings, x); i >= 0 {
+			return StringValue(i), nil
+		}
+		return StringValue(len(h.Strings)), nil // no operation can have it
+	default:
+		return None, fmt.Errorf("the header's initial value %v is neither null, an integer nor a string", x)
 	}
 }
 
