@@ -70,9 +70,9 @@ func TestDropIsSilentInOneDirectionOnly(t *testing.T) {
 						silent(t, to)
 						pass(t, to, from, "heard")
 
-						_, err = w.probe(t, cut, wire.UDP, soon)
+						_, err = w.probe(t, cut, link.UDP, soon)
 						require.ErrorIs(t, err, wire.ErrProbeLate)
-						_, err = w.probe(t, cut.Reverse(), wire.UDP, within)
+						_, err = w.probe(t, cut.Reverse(), link.UDP, within)
 						require.NoError(t, err)
 						require.NotZero(t, w.count(t, "cut").Packets)
 						require.NotZero(t, w.count(t, "cut").Bytes)
@@ -81,7 +81,7 @@ func TestDropIsSilentInOneDirectionOnly(t *testing.T) {
 						receive(t, to, "lost") // TCP sends it again
 						pass(t, from, to, "again")
 						for _, f := range []link.Flow{there, back} {
-							for _, transport := range []wire.Transport{wire.UDP, wire.TCP} {
+							for _, transport := range []link.Transport{link.UDP, link.TCP} {
 								_, err = w.probe(t, f, transport, within)
 								require.NoError(t, err)
 							}
@@ -162,9 +162,9 @@ func TestHeldStreamArrivesCompleteAndInOrder(t *testing.T) {
 	}()
 	silent(t, far)
 	pass(t, far, near, "the other way is open")
-	_, err := w.probe(t, there, wire.TCP, soon)
+	_, err := w.probe(t, there, link.TCP, soon)
 	require.ErrorIs(t, err, wire.ErrProbeLate)
-	_, err = w.probe(t, back, wire.TCP, within)
+	_, err = w.probe(t, back, link.TCP, within)
 	require.NoError(t, err)
 	require.NotZero(t, w.count(t, "hold").Bytes)
 
@@ -239,7 +239,7 @@ func TestApplyTwiceAndCountAfterUndo(t *testing.T) {
 	require.Equal(t, once, w.nodes[1].ruleset(t))
 	require.ErrorContains(t, agent.Apply(t.Context(), "cut", effect, []link.Flow{back}), "undo it first")
 
-	_, err := w.probe(t, there, wire.UDP, soon)
+	_, err := w.probe(t, there, link.UDP, soon)
 	require.ErrorIs(t, err, wire.ErrProbeLate)
 	require.NoError(t, agent.Undo(t.Context(), "cut"))
 	require.NoError(t, agent.Undo(t.Context(), "cut"))
@@ -302,7 +302,7 @@ func TestAgentStaysWhileItsRunIsHeard(t *testing.T) {
 		for _, n := range w.nodes {
 			require.NoError(t, n.agent.Heartbeat(t.Context()))
 		}
-		_, err := w.probe(t, there, wire.UDP, 50*time.Millisecond)
+		_, err := w.probe(t, there, link.UDP, 50*time.Millisecond)
 		require.ErrorIs(t, err, wire.ErrProbeLate)
 	}
 }

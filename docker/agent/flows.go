@@ -20,6 +20,9 @@ func split(config wire.Config, e link.Effect, flows []link.Flow) (inPackets, inS
 		_, peer := config.Peers[end]
 		return peer || end == config.Node
 	}
+	if e.Queued() || e.Port != 0 || e.Transport != "" {
+		return nil, nil, fmt.Errorf("%s of single packets, ports and transports is not known to this agent", e.Action)
+	}
 	for _, f := range flows {
 		if slices.Contains(inPackets, f) || slices.Contains(inStreams, f) {
 			continue
@@ -30,7 +33,7 @@ func split(config wire.Config, e link.Effect, flows []link.Flow) (inPackets, inS
 		case fromNode != toNode:
 			inStreams = append(inStreams, f)
 		case f.From != config.Node && f.To != config.Node:
-		case !e.Action.Stream():
+		case !e.Stream():
 			inPackets = append(inPackets, f)
 		case !config.Streams:
 			return nil, nil, fmt.Errorf("%s on the flow %s needs a redirected link: start the cluster with streams", e.Action, f)

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/seatrial/seatrial/harness/link"
 	"github.com/seatrial/seatrial/harness/link/wire"
 )
 
@@ -157,7 +158,7 @@ func (a *agent) sendProbe(ctx context.Context, spec wire.ProbeSpec) (sentAt int6
 	if err := conn.SetDeadline(deadline); err != nil {
 		return 0, fmt.Errorf("send a probe: %w", err)
 	}
-	if spec.Transport == wire.TCP {
+	if spec.Transport == link.TCP {
 		sentAt = monotonic() // the handshake is not part of the way
 	}
 	if _, err := conn.Write(encodeProbe(spec.Nonce)); err != nil {

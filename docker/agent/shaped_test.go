@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seatrial/seatrial/harness/link"
-	"github.com/seatrial/seatrial/harness/link/wire"
 )
 
 // shapings are the effects that let a stream pass, each with what the two ends of
@@ -24,7 +23,7 @@ var shapings = map[string]struct {
 		begin := time.Now()
 		pass(t, near, far, "ping")
 		require.GreaterOrEqual(t, time.Since(begin), 60*time.Millisecond)
-		travelled, err := w.probe(t, there, wire.TCP, within)
+		travelled, err := w.probe(t, there, link.TCP, within)
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, travelled, 60*time.Millisecond)
 		undo()
@@ -111,7 +110,7 @@ func TestStreamEffectsNeedStreams(t *testing.T) {
 		{Action: link.HoldBack}, {Action: link.Delay, Latency: 1}, {Action: link.Throttle, BytesPerSecond: 1},
 		{Action: link.SlowClose, Latency: 1}, {Action: link.Slice, SliceBytes: 1},
 	} {
-		require.True(t, effect.Action.Stream())
+		require.True(t, effect.Stream())
 		err := agent.Apply(t.Context(), "slow", effect, []link.Flow{there})
 		require.ErrorContains(t, err, "needs a redirected link", "%s", effect.Action)
 	}

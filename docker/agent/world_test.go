@@ -215,7 +215,7 @@ func (w *world) count(t testing.TB, id string) (sum link.Count) {
 var nonces atomic.Uint64
 
 // probe is how long a probe of the flow travelled.
-func (w *world) probe(t testing.TB, f link.Flow, transport wire.Transport, timeout time.Duration) (time.Duration, error) {
+func (w *world) probe(t testing.TB, f link.Flow, transport link.Transport, timeout time.Duration) (time.Duration, error) {
 	t.Helper()
 	return wire.Probe(t.Context(), w.node(f.From).agent, w.node(f.To).agent, f.To, nonces.Add(1), transport, timeout)
 }

@@ -114,7 +114,7 @@ func tryPodsOnce(ctx context.Context, streams bool) (trial podTrial) {
 // tryCut cuts one way between the pods and back, and sees both with a probe.
 func tryCut(ctx context.Context, network cluster.Network) error {
 	flow := link.Flow{From: "n1", To: "n2"}
-	if err := network.Applies(link.Drop); err != nil {
+	if err := network.Applies(link.Effect{Action: link.Drop}); err != nil {
 		return err
 	}
 	if _, err := network.Probe(ctx, flow, trialProbe); err != nil {
@@ -142,7 +142,7 @@ func tryCut(ctx context.Context, network cluster.Network) error {
 // tryDelay delays a stream between the pods, and sees it with a probe.
 func tryDelay(ctx context.Context, network cluster.Network) error {
 	flow := link.Flow{From: "n1", To: "n2"}
-	if err := network.Applies(link.Delay); err != nil {
+	if err := network.Applies(link.Effect{Action: link.Delay}); err != nil {
 		return err
 	}
 	if err := network.Apply(ctx, "delay", link.Effect{Action: link.Delay, Latency: trialDelay}, []link.Flow{flow}); err != nil {

@@ -199,8 +199,9 @@ type Cluster interface {
 // Network switches flows between the nodes of a cluster. All methods may be
 // called at any time, on nodes in any state.
 type Network interface {
-	// Applies says whether the action exists here; an error says why not.
-	Applies(action link.Action) error
+	// Applies says whether the effect exists here on links between nodes; an error
+	// says why not.
+	Applies(effect link.Effect) error
 	// Apply puts an effect on every flow, at both ends, under an id of the
 	// caller's. Several effects may be on one flow.
 	Apply(ctx context.Context, id string, effect link.Effect, flows []link.Flow) error

@@ -42,12 +42,12 @@ type Act interface {
 // plan that holds a stream action has its links redirected before the system starts.
 type networkFault interface {
 	At() Target
-	action() link.Action
+	effect() link.Effect
 }
 
 // NeedsStreams reports whether the fault works on byte streams between nodes, so
 // that their links must go through a proxy; those of clients always do.
 func NeedsStreams(f Fault) bool {
 	n, ok := f.(networkFault)
-	return ok && n.action().Stream() && !strings.HasPrefix(string(f.At()), groupPrefix)
+	return ok && n.effect().Stream() && !strings.HasPrefix(string(f.At()), groupPrefix)
 }

@@ -71,23 +71,25 @@ func (f Hold) At() Target { return f.Target }
 // At is the target.
 func (f Latency) At() Target { return f.Target }
 
-func (BlackHole) action() link.Action { return link.Drop }
-func (f OneWay) action() link.Action {
+func (BlackHole) effect() link.Effect { return link.Effect{Action: link.Drop} }
+func (f OneWay) effect() link.Effect {
 	if f.Action == "" {
-		return link.Drop
+		return link.Effect{Action: link.Drop}
 	}
-	return f.Action
+	return link.Effect{Action: f.Action}
 }
-func (Reset) action() link.Action   { return link.Refuse }
-func (Hold) action() link.Action    { return link.HoldBack }
-func (Latency) action() link.Action { return link.Delay }
+func (Reset) effect() link.Effect { return link.Effect{Action: link.Refuse} }
+func (Hold) effect() link.Effect  { return link.Effect{Action: link.HoldBack} }
+func (f Latency) effect() link.Effect {
+	return link.Effect{Action: link.Delay, Latency: f.Latency, Jitter: f.Jitter}
+}
 
 // Applies needs a second node.
 func (f BlackHole) Applies(s cluster.System, n cluster.Network) error { return cutApplies(f, s, n) }
 
 // Applies needs a second node, and an action that has a direction.
 func (f OneWay) Applies(s cluster.System, n cluster.Network) error {
-	switch f.action() {
+	switch f.effect().Action {
 	case link.Drop, link.Refuse, link.HoldBack:
 		return cutApplies(f, s, n)
 	}
@@ -118,12 +120,12 @@ func cutApplies(f networkFault, s cluster.System, n cluster.Network) error {
 	if n == nil {
 		return nil // asked before the cluster runs
 	}
-	return n.Applies(f.action())
+	return n.Applies(f.effect())
 }
 
 // Aim cuts the target from every other node, both ways.
 func (f BlackHole) Aim(ctx context.Context, aim Aim) (Act, error) {
-	return aimCut(ctx, aim, f.Target, "black hole", link.Effect{Action: link.Drop})
+	return aimCut(ctx, aim, f.Target, "black hole", f.effect())
 }
 
 // Aim cuts one direction.
@@ -132,27 +134,28 @@ func (f OneWay) Aim(ctx context.Context, aim Aim) (Act, error) {
 	if err != nil {
 		return nil, err
 	}
-	arrow, word := " > ", map[link.Action]string{link.Drop: "swallowed", link.Refuse: "refused", link.HoldBack: "held"}[f.action()]
+	arrow, word := " > ", map[link.Action]string{link.Drop: "swallowed", link.Refuse: "refused", link.HoldBack: "held"}[f.effect().Action]
 	if f.Inbound {
 		arrow = " < "
 	}
-	return NetworkAct{Effect: link.Effect{Action: f.action()}, Targets: c.on, Flows: c.oneWay(f.Inbound),
+	return NetworkAct{Effect: f.effect(), Targets: c.on, Flows: c.oneWay(f.Inbound),
 		Label: fmt.Sprintf("one way %s %s", c.text(arrow), word)}, nil
 }
 
 // Aim resets the links from the target to every other node.
 func (f Reset) Aim(ctx context.Context, aim Aim) (Act, error) {
-	return aimCut(ctx, aim, f.Target, "reset", link.Effect{Action: link.Refuse})
+	return aimCut(ctx, aim, f.Target, "reset", f.effect())
 }
 
 // Aim holds the links from the target to every other node, both ways.
 func (f Hold) Aim(ctx context.Context, aim Aim) (Act, error) {
-	return aimCut(ctx, aim, f.Target, "hold", link.Effect{Action: link.HoldBack})
+	return aimCut(ctx, aim, f.Target, "hold", f.effect())
 }
 
 // Aim delays the links from the target to every other node, both ways.
 func (f Latency) Aim(ctx context.Context, aim Aim) (Act, error) {
-	effect := link.Effect{Action: link.Delay, Latency: f.Latency, Jitter: f.Jitter, Seed: aim.Draw.Uint64()}
+	effect := f.effect()
+	effect.Seed = aim.Draw.Uint64()
 	return aimCut(ctx, aim, f.Target, fmt.Sprintf("latency %v ± %v", f.Latency, f.Jitter), effect)
 }
 

@@ -53,9 +53,15 @@ func (f SlowClose) At() Target { return f.Target }
 // At is the target.
 func (f Slice) At() Target { return f.Target }
 
-func (Bandwidth) action() link.Action { return link.Throttle }
-func (SlowClose) action() link.Action { return link.SlowClose }
-func (Slice) action() link.Action     { return link.Slice }
+func (f Bandwidth) effect() link.Effect {
+	return link.Effect{Action: link.Throttle, BytesPerSecond: f.BytesPerSecond}
+}
+func (f SlowClose) effect() link.Effect {
+	return link.Effect{Action: link.SlowClose, Latency: f.Delay}
+}
+func (f Slice) effect() link.Effect {
+	return link.Effect{Action: link.Slice, SliceBytes: f.Bytes, Latency: f.Pause}
+}
 
 // Applies needs a second node and a rate.
 func (f Bandwidth) Applies(s cluster.System, n cluster.Network) error {
@@ -83,20 +89,17 @@ func (f Slice) Applies(s cluster.System, n cluster.Network) error {
 
 // Aim throttles the links from the target to every other node, both ways.
 func (f Bandwidth) Aim(ctx context.Context, aim Aim) (Act, error) {
-	effect := link.Effect{Action: link.Throttle, BytesPerSecond: f.BytesPerSecond}
-	return aimCut(ctx, aim, f.Target, "bandwidth "+rate(f.BytesPerSecond), effect)
+	return aimCut(ctx, aim, f.Target, "bandwidth "+rate(f.BytesPerSecond), f.effect())
 }
 
 // Aim slows the closing of connections from the target to every other node, both ways.
 func (f SlowClose) Aim(ctx context.Context, aim Aim) (Act, error) {
-	effect := link.Effect{Action: link.SlowClose, Latency: f.Delay}
-	return aimCut(ctx, aim, f.Target, fmt.Sprintf("slow close %v", f.Delay), effect)
+	return aimCut(ctx, aim, f.Target, fmt.Sprintf("slow close %v", f.Delay), f.effect())
 }
 
 // Aim cuts what the target and every other node send each other into pieces.
 func (f Slice) Aim(ctx context.Context, aim Aim) (Act, error) {
-	effect := link.Effect{Action: link.Slice, SliceBytes: f.Bytes, Latency: f.Pause}
-	return aimCut(ctx, aim, f.Target, fmt.Sprintf("slice %d bytes, pause %v,", f.Bytes, f.Pause), effect)
+	return aimCut(ctx, aim, f.Target, fmt.Sprintf("slice %d bytes, pause %v,", f.Bytes, f.Pause), f.effect())
 }
 
 // rate is "20 kB/s"; a kB is 1000 bytes.

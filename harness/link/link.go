@@ -57,26 +57,83 @@ const (
 	SlowClose Action = "slow-close"
 	// Slice cuts what passes into small pieces, with a pause between them.
 	Slice Action = "slice"
+	// Limit resets a connection once so many bytes have passed on it.
+	Limit Action = "limit"
+	// Lose drops packets at random, alone or in bursts.
+	Lose Action = "lose"
+	// Reorder lets packets at random be overtaken by those behind them.
+	Reorder Action = "reorder"
+	// Duplicate sends packets at random twice.
+	Duplicate Action = "duplicate"
+	// Corrupt flips a bit in packets at random; their checksum stays as it was.
+	Corrupt Action = "corrupt"
 )
 
-// Stream reports whether the action works on byte streams through a proxy, and
-// so needs the link to be redirected before the system starts.
-func (a Action) Stream() bool { return a != Drop && a != Refuse }
+// Transport is what a packet carries.
+type Transport string
+
+// The transports. As a parameter of an effect "" is every packet.
+const (
+	TCP Transport = "tcp"
+	UDP Transport = "udp"
+)
 
 // Effect is an action with its parameters.
 type Effect struct {
 	Action Action `json:"action"`
-	// Latency and Jitter are for Delay: each chunk waits Latency ± a uniform draw
-	// up to Jitter. For SlowClose Latency is how long the end waits, and for Slice
-	// the pause between two pieces.
+	// Latency and Jitter are for Delay: each chunk or packet waits Latency ± a
+	// uniform draw up to Jitter; none overtakes another. For SlowClose Latency is how
+	// long the end waits, for Slice the pause between two pieces, and for Reorder how
+	// long a packet waits to be overtaken.
 	Latency time.Duration `json:"latency,omitempty"`
 	Jitter  time.Duration `json:"jitter,omitempty"`
-	// Seed makes the draws of Jitter repeatable.
+	// Seed makes the draws of Jitter and Probability repeatable.
 	Seed uint64 `json:"seed,omitempty"`
-	// BytesPerSecond is for Throttle: what passes on each connection of the flow.
+	// BytesPerSecond is for Throttle: what passes on each connection of the flow, or
+	// with Packets on the flow.
 	BytesPerSecond int64 `json:"bytes_per_second,omitempty"`
 	// SliceBytes is for Slice: the size of a piece.
 	SliceBytes int `json:"slice_bytes,omitempty"`
+	// LimitBytes is for Limit: what passes on each connection of the flow before it is reset.
+	LimitBytes int64 `json:"limit_bytes,omitempty"`
+	// Probability is for Lose, Reorder, Duplicate and Corrupt: the share of packets
+	// that they fall on, above 0 and at most 1.
+	Probability float64 `json:"probability,omitempty"`
+	// Burst is for Lose: how many packets are lost in a row on average. The share
+	// stays Probability; 0 and 1 lose each packet for itself.
+	Burst int `json:"burst,omitempty"`
+	// Packets lets Delay and Throttle work on packets of every protocol instead of
+	// on byte streams: the link stays plain, and no redirect is needed.
+	Packets bool `json:"packets,omitempty"`
+	// Port narrows an effect to connections and datagrams of that port, at either
+	// end: a flow's port 2380 is what is sent to that port and what is answered
+	// from it. 0 is every port. Transport narrows it to TCP or UDP.
+	Port      uint16    `json:"port,omitempty"`
+	Transport Transport `json:"transport,omitempty"`
+}
+
+// Stream reports whether the effect works on byte streams through a proxy, and so
+// needs a link between nodes to be redirected before the system starts.
+func (e Effect) Stream() bool {
+	switch e.Action {
+	case HoldBack, SlowClose, Slice, Limit:
+		return true
+	case Delay, Throttle:
+		return !e.Packets
+	}
+	return false
+}
+
+// Queued reports whether the effect works on single packets that pass through a
+// queue in user space.
+func (e Effect) Queued() bool {
+	switch e.Action {
+	case Lose, Reorder, Duplicate, Corrupt:
+		return true
+	case Delay, Throttle:
+		return e.Packets
+	}
+	return false
 }
 
 // Count is what an effect did to real traffic.

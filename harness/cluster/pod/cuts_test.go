@@ -56,7 +56,7 @@ func everyCut(t *testing.T, c *running, streams bool) {
 		return patience
 	}
 	for i, cut := range nodeCuts {
-		if cut.action.Stream() && !streams {
+		if (link.Effect{Action: cut.action}).Stream() && !streams {
 			continue
 		}
 		name := fmt.Sprintf("%s %v", cut.action, cut.flows)

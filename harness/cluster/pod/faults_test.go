@@ -104,7 +104,7 @@ func TestPacketFaultsAreWhatNodesSee(t *testing.T) {
 	t.Run("what does not apply is refused and leaves nothing", func(t *testing.T) {
 		ctx := t.Context()
 		for _, effect := range append(shapes(), link.Effect{Action: link.HoldBack}, link.Effect{Action: link.Delay, Latency: time.Second}) {
-			require.ErrorContains(t, c.Network().Applies(effect.Action), "Streams")
+			require.ErrorContains(t, c.Network().Applies(effect), "Streams")
 			require.ErrorContains(t, c.Network().Apply(ctx, "held", effect, cut), "Streams")
 		}
 		drop := link.Effect{Action: link.Drop}

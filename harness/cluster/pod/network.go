@@ -26,26 +26,32 @@ type network struct {
 
 // Applies implements [cluster.Network]. It answers for links between nodes; on
 // those between a client group and a node every action exists, see Apply.
-func (n *network) Applies(action link.Action) error { return n.applies(action, true) }
+func (n *network) Applies(effect link.Effect) error { return n.applies(effect, true) }
 
-// applies says whether the action exists: between nodes it is one on packets, or
+// applies says whether the effect exists: between nodes it is one on packets, or
 // needs redirected links; a client's connection always runs through gates.
-func (n *network) applies(action link.Action, betweenNodes bool) error {
-	switch action {
-	case link.Drop, link.Refuse:
+func (n *network) applies(effect link.Effect, betweenNodes bool) error {
+	action := effect.Action
+	switch {
+	case effect.Queued():
+		if !betweenNodes {
+			return fmt.Errorf("%s of packets does not apply to the link of a client group: it is a byte stream through the agent", action)
+		}
+		for _, p := range n.pods {
+			if p.info.Queue != "" {
+				return fmt.Errorf("%s does not apply: in the pod of %s packets can't be queued: %s", action, p.name, p.info.Queue)
+			}
+		}
+	case !effect.Stream():
 		for _, p := range n.pods {
 			if betweenNodes && p.info.Packets != "" {
 				return fmt.Errorf("%s does not apply: in the pod of %s packets can't be cut: %s", action, p.name, p.info.Packets)
 			}
 		}
-		return nil
-	case link.HoldBack, link.Delay, link.Throttle, link.SlowClose, link.Slice:
-		if betweenNodes && !n.streams {
-			return fmt.Errorf("%s does not apply between nodes: the cluster was started without Options.Streams, so these links are plain TCP without a proxy", action)
-		}
-		return nil
+	case betweenNodes && !n.streams:
+		return fmt.Errorf("%s does not apply between nodes: the cluster was started without Options.Streams, so these links are plain TCP without a proxy", action)
 	}
-	return fmt.Errorf("%s does not apply: the pod runtime knows no such action", action)
+	return nil
 }
 
 // betweenNodes reports whether some flow has a node at either end.
@@ -60,7 +66,7 @@ func (n *network) betweenNodes(flows []link.Flow) bool {
 // in the middle does not cut the requests off: an agent may carry out one whose
 // connection broke, and if that were after the undoing it would stay in force.
 func (n *network) Apply(ctx context.Context, id string, effect link.Effect, flows []link.Flow) error {
-	if err := n.applies(effect.Action, n.betweenNodes(flows)); err != nil {
+	if err := n.applies(effect, n.betweenNodes(flows)); err != nil {
 		return fmt.Errorf("apply %s: %w", id, err)
 	}
 	agents, err := n.ends(flows)
@@ -182,7 +188,7 @@ func (n *network) Probe(ctx context.Context, flow link.Flow, timeout time.Durati
 		return n.probeClient(ctx, flow.To, from, timeout)
 	}
 	if !n.streams {
-		return n.probeNodes(ctx, from, to, wire.UDP, timeout)
+		return n.probeNodes(ctx, from, to, link.UDP, timeout)
 	}
 	type result struct {
 		took time.Duration
@@ -190,10 +196,10 @@ func (n *network) Probe(ctx context.Context, flow link.Flow, timeout time.Durati
 	}
 	stream := make(chan result, 1)
 	go func() {
-		took, err := n.probeNodes(ctx, from, to, wire.TCP, timeout)
+		took, err := n.probeNodes(ctx, from, to, link.TCP, timeout)
 		stream <- result{took, err}
 	}()
-	took, err := n.probeNodes(ctx, from, to, wire.UDP, timeout)
+	took, err := n.probeNodes(ctx, from, to, link.UDP, timeout)
 	tcp := <-stream
 	if err != nil {
 		return 0, err
@@ -201,7 +207,7 @@ func (n *network) Probe(ctx context.Context, flow link.Flow, timeout time.Durati
 	if tcp.err == nil {
 		return max(took, tcp.took), nil
 	}
-	if _, err := n.probeNodes(ctx, to, from, wire.UDP, timeout); errors.Is(err, wire.ErrProbeLate) {
+	if _, err := n.probeNodes(ctx, to, from, link.UDP, timeout); errors.Is(err, wire.ErrProbeLate) {
 		return took, nil
 	}
 	return 0, tcp.err
@@ -218,7 +224,7 @@ func arrival(err error) error {
 	return err
 }
 
-func (n *network) probeNodes(ctx context.Context, from, to *pod, transport wire.Transport, timeout time.Duration) (time.Duration, error) {
+func (n *network) probeNodes(ctx context.Context, from, to *pod, transport link.Transport, timeout time.Duration) (time.Duration, error) {
 	took, err := wire.Probe(ctx, from.agent, to.agent, link.End(to.name), n.nonce.Add(1), transport, timeout)
 	if err != nil {
 		return 0, fmt.Errorf("from %s: %w", from.name, arrival(err))

@@ -21,19 +21,18 @@ type network struct {
 	probes atomic.Uint64
 }
 
-func (n *network) Applies(action link.Action) error {
-	switch action {
-	case link.Drop, link.Refuse, link.HoldBack, link.Delay, link.Throttle, link.SlowClose, link.Slice:
+func (n *network) Applies(effect link.Effect) error {
+	if effect.Stream() || effect.Action == link.Drop || effect.Action == link.Refuse {
 		return nil
 	}
-	return fmt.Errorf("%s does not apply to the process runtime: its links are streams, which can be dropped, refused, held, delayed, throttled, sliced and closed slowly", action)
+	return fmt.Errorf("%s of packets does not apply to the process runtime: its links are byte streams through a proxy, without packets of their own; run it in pods", effect.Action)
 }
 
 func (n *network) Apply(ctx context.Context, id string, effect link.Effect, flows []link.Flow) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("apply effect %q: %w", id, err)
 	}
-	if err := n.Applies(effect.Action); err != nil {
+	if err := n.Applies(effect); err != nil {
 		return fmt.Errorf("apply effect %q: %w", id, err)
 	}
 	return n.sw.Apply(id, effect, flows)

@@ -228,7 +228,7 @@ func TestCutsBetweenNodes(t *testing.T) {
 	require.NoError(t, r.Network().Undo(ctx, "reset"))
 	require.Eventually(t, func() bool { return r.must(c, "ask n2 4") == "n2: 4" }, within, time.Millisecond)
 
-	require.ErrorContains(t, r.Network().Applies("reorder"), "reorder")
+	require.ErrorContains(t, r.Network().Applies(link.Effect{Action: link.Reorder}), "reorder")
 	require.Error(t, r.Network().Apply(ctx, "x", link.Effect{Action: "reorder"}, there))
 }
 

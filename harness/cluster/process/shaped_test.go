@@ -19,7 +19,7 @@ func TestShapedLinks(t *testing.T) {
 		{Action: link.Throttle, BytesPerSecond: 10_000},
 		{Action: link.Slice, SliceBytes: 100, Latency: 10 * time.Millisecond},
 	} {
-		require.NoError(t, r.Network().Applies(effect.Action))
+		require.NoError(t, r.Network().Applies(effect))
 		for flow, talk := range map[link.Flow]func() string{
 			{From: "n1", To: "n2"}:  func() string { return r.must(r.dial("", "n1:client"), "ask n2 "+long) },
 			{From: "far", To: "n2"}: func() string { return r.must(r.dial("far", "n2:client"), long) },

@@ -91,8 +91,10 @@ type Info struct {
 	Node link.End `json:"node,omitempty"`
 	// Addresses are the pod's own, without loopback and link-local ones.
 	Addresses []netip.Addr `json:"addresses,omitempty"`
-	// Packets says why packets can't be cut here; empty where they can.
+	// Packets says why packets can't be cut here; empty where they can. Queue says
+	// why they can't be lost, delayed and changed one by one in user space.
 	Packets string `json:"packets,omitempty"`
+	Queue   string `json:"queue,omitempty"`
 	// Silence is how long ago the agent had last heard its run before this request.
 	Silence time.Duration `json:"silence"`
 	// Healed counts the times that silence made the agent undo effects.
@@ -148,22 +150,13 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Transport is how a probe travels.
-type Transport string
-
-// The transports of a probe.
-const (
-	UDP Transport = "udp"
-	TCP Transport = "tcp"
-)
-
 // ProbeSpec is one half of a probe: its sending, or waiting for it.
 type ProbeSpec struct {
 	// To is the peer that a probe is sent to; it is unused in waiting.
 	To link.End `json:"to,omitempty"`
 	// Nonce tells this probe from all others. It is not zero.
-	Nonce     uint64    `json:"nonce"`
-	Transport Transport `json:"transport,omitempty"`
+	Nonce     uint64         `json:"nonce"`
+	Transport link.Transport `json:"transport,omitempty"`
 	// Timeout bounds the wait, and the connection attempt of a TCP probe.
 	Timeout time.Duration `json:"timeout,omitempty"`
 }
@@ -233,7 +226,7 @@ func (r Request) validateProbe() error {
 	if p.Timeout <= 0 || p.Timeout > ProbeTimeoutMax {
 		return fmt.Errorf("%s: a timeout is more than 0 and at most %v, not %v", r.Op, ProbeTimeoutMax, p.Timeout)
 	}
-	if r.Op == OpProbeSend && (p.To == "" || p.Transport != UDP && p.Transport != TCP) {
+	if r.Op == OpProbeSend && (p.To == "" || p.Transport != link.UDP && p.Transport != link.TCP) {
 		return fmt.Errorf("%s: no peer, or a transport other than udp and tcp", r.Op)
 	}
 	return nil

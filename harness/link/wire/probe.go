@@ -32,7 +32,7 @@ func (a *Agent) ProbeReceived(ctx context.Context, nonce uint64, timeout time.Du
 // nonce must not have been used with `to` before. The error wraps [ErrProbeLate]
 // where the flow is cut. Pods on one host share its clock; elsewhere only the
 // error means something.
-func Probe(ctx context.Context, from, to *Agent, name link.End, nonce uint64, transport Transport, timeout time.Duration) (time.Duration, error) {
+func Probe(ctx context.Context, from, to *Agent, name link.End, nonce uint64, transport link.Transport, timeout time.Duration) (time.Duration, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type sent struct {

@@ -97,7 +97,7 @@ func FuzzRequest(f *testing.F) {
 		{Op: wire.OpApply, ID: "f1", Effect: &effect, Flows: []link.Flow{{From: "n1", To: "n2"}}},
 		{Op: wire.OpApply, ID: "f2", Effect: &link.Effect{Action: link.Throttle, BytesPerSecond: 2000}, Flows: []link.Flow{{From: "n1", To: "n2"}}},
 		{Op: wire.OpApply, ID: "f3", Effect: &link.Effect{Action: link.Slice, SliceBytes: 7}, Flows: []link.Flow{{From: "n1", To: "n2"}}},
-		{Op: wire.OpProbeSend, Probe: &wire.ProbeSpec{To: "n2", Nonce: 1, Transport: wire.UDP, Timeout: 1}},
+		{Op: wire.OpProbeSend, Probe: &wire.ProbeSpec{To: "n2", Nonce: 1, Transport: link.UDP, Timeout: 1}},
 		{Op: wire.OpConfigure, Config: &wire.Config{Node: "n1", Peers: map[link.End][]netip.Addr{"n2": {netip.MustParseAddr("10.0.0.2")}}}},
 	} {
 		text, err := json.Marshal(r)
