@@ -13,5 +13,6 @@ func All() []harness.Scenario {
 		PostgresUnique, PostgresAppend, PostgresRegister, PostgresBank,
 		PostgresLostUpdate, PostgresLostAppend, PostgresGSingle, PostgresSkew, PostgresNoSkew,
 		PostgresSSI, PostgresSSIControl,
+		NatsKillAll, NatsMixed,
 	}
 }

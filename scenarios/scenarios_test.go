@@ -10,6 +10,7 @@ import (
 
 	"github.com/seatrial/seatrial/docker/canary"
 	"github.com/seatrial/seatrial/docker/etcd"
+	"github.com/seatrial/seatrial/docker/nats"
 	"github.com/seatrial/seatrial/docker/postgres"
 	"github.com/seatrial/seatrial/docker/redis"
 	"github.com/seatrial/seatrial/harness"
@@ -32,6 +33,9 @@ func TestEtcdAppendsFive(t *testing.T)        { harness.Test(t, scenarios.EtcdAp
 // PostgreSQL keeps what it acknowledged while it is killed, paused and cut off.
 func TestPostgresUnique(t *testing.T) { harness.Test(t, scenarios.PostgresUnique) }
 func TestPostgresBank(t *testing.T)   { harness.Test(t, scenarios.PostgresBank) }
+
+// NATS keeps what it acknowledged while its servers are killed, paused and cut off.
+func TestNatsMixed(t *testing.T) { harness.Test(t, scenarios.NatsMixed) }
 
 func TestEtcdMixedNextVersion(t *testing.T) {
 	s := scenarios.EtcdMixed
@@ -96,6 +100,9 @@ func TestImagesBuild(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	systems := []cluster.PodSystem{canary.Cluster{}, redis.Cluster{}, postgres.Cluster{}}
+	for _, version := range (nats.Cluster{}).Versions() {
+		systems = append(systems, nats.Cluster{Version: version})
+	}
 	for _, version := range (etcd.Cluster{}).Versions() {
 		systems = append(systems, etcd.Cluster{Version: version})
 	}
