@@ -40,6 +40,7 @@ var rules = []rule{
 	{"docker/canary", []string{"docker/canary", "harness/cluster", "harness/link", "harness/history", "workloads", "github.com/hashicorp/raft", "github.com/hashicorp/go-hclog", "go.etcd.io/bbolt"}},
 	{"docker/redis", []string{"harness/cluster", "harness/link", "harness/history", "workloads", "github.com/redis/go-redis/v9"}},
 	{"docker/postgres", []string{"harness/cluster", "harness/link", "harness/history", "workloads", "github.com/jackc/pgx/v5"}},
+	{"docker/nats", []string{"harness/cluster", "harness/link", "harness/history", "workloads", "github.com/nats-io/nats.go"}},
 	{"docker/etcd", []string{"harness/cluster", "harness/link", "harness/history", "workloads", "go.etcd.io/etcd", "google.golang.org/grpc"}},
 }
 

@@ -9,6 +9,7 @@ func All() []harness.Scenario {
 		CanaryAppends, CanaryAppendsLeaderCut, CanaryAppendsKillAll,
 		EtcdMixed, EtcdMinorityCut, EtcdSerializable,
 		EtcdAppends, EtcdAppendsFive,
+		EtcdFailover, EtcdAppendsFailover, EtcdRecovery, RedisRecovery,
 		RedisLoss, RedisMinReplicas, RedisHole, RedisSmallLag,
 		PostgresUnique, PostgresAppend, PostgresRegister, PostgresBank,
 		PostgresLostUpdate, PostgresLostAppend, PostgresGSingle, PostgresSkew, PostgresNoSkew,
