@@ -6,6 +6,7 @@ import "time"
 
 // The environment of a node.
 const (
+	EnvNode   = "SIGHT_NODE"   // its name
 	EnvClient = "SIGHT_CLIENT" // the address for clients
 	EnvPeer   = "SIGHT_PEER"   // the address for peers, TCP and UDP
 	EnvPeers  = "SIGHT_PEERS"  // name=address of each peer
@@ -56,8 +57,9 @@ type Look struct {
 // Peer is what was seen of a peer.
 type Peer struct {
 	// Dial is a new connection that was answered on; Kept one that was there before,
-	// where there was one; Bulk is bytes there and back on a new connection.
-	Dial, Kept, Bulk Look
+	// where there was one; Bulk is bytes there and back on a new connection; Close is
+	// from the end of the node's half of a connection to that of the peer's.
+	Dial, Kept, Bulk, Close Look
 }
 
 // Name is how a name was resolved.

@@ -86,6 +86,7 @@ func (p *watched) look(q sight.Question) (seen sight.Peer) {
 		defer conn.Close()
 		return exchange(conn, []byte("hello"), q.Within)
 	})
+	seen.Close = p.close(q.Within)
 	if q.Bulk > 0 {
 		seen.Bulk = timed(func() error {
 			conn, err := net.DialTimeout("tcp", p.address, q.Within)
@@ -97,6 +98,28 @@ func (p *watched) look(q sight.Question) (seen sight.Peer) {
 		})
 	}
 	return seen
+}
+
+// close ends its half of a connection, and tells how long it took until the peer,
+// which ends its own when it sees that, was seen to.
+func (p *watched) close(within time.Duration) (seen sight.Look) {
+	conn, err := net.DialTimeout("tcp", p.address, within)
+	if err == nil {
+		defer conn.Close()
+		err = exchange(conn, []byte("bye"), within)
+	}
+	if err != nil {
+		return sight.Look{End: word(err)}
+	}
+	return timed(func() error {
+		if err := errors.Join(conn.SetDeadline(time.Now().Add(within)), conn.(*net.TCPConn).CloseWrite()); err != nil {
+			return err
+		}
+		if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+			return err
+		}
+		return nil
+	})
 }
 
 // askKept asks on the connection that was there before, and makes one where there
@@ -173,10 +196,9 @@ func (p *watched) send(q sight.Question) {
 		return
 	}
 	defer conn.Close()
-	host, _ := os.Hostname()
 	for i := range q.Datagrams {
-		_, _ = fmt.Fprintf(conn, "%s %s %d", q.Mark, host, i) // a refused one is a lost one
-		time.Sleep(time.Millisecond)                          // paces; nothing is waited for
+		_, _ = fmt.Fprintf(conn, "%s %s %d", q.Mark, me, i) // a refused one is a lost one
+		time.Sleep(time.Millisecond)                        // paces; nothing is waited for
 	}
 }
 
@@ -184,7 +206,7 @@ func (p *watched) send(q sight.Question) {
 func (n *node) takeDatagrams(conn net.PacketConn) error {
 	data := make([]byte, 2048)
 	for {
-		size, from, err := conn.ReadFrom(data)
+		size, _, err := conn.ReadFrom(data)
 		if err != nil {
 			return err
 		}
@@ -196,22 +218,24 @@ func (n *node) takeDatagrams(conn net.PacketConn) error {
 		if err != nil {
 			continue
 		}
-		host, _, _ := net.SplitHostPort(from.String())
 		n.mu.Lock()
-		key := words[0] + " " + host
+		key := words[0] + " " + words[1]
 		n.heard[key] = append(n.heard[key], number)
 		n.mu.Unlock()
 	}
 }
 
-// hears are the datagrams with a mark, by the address of their sender.
+// me is the node's own name.
+var me = os.Getenv(sight.EnvNode)
+
+// hears are the datagrams with a mark, by their sender.
 func (n *node) hears(mark string) map[string][]int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	all := map[string][]int{}
 	for key, numbers := range n.heard {
-		if host, is := strings.CutPrefix(key, mark+" "); is {
-			all[host] = append([]int(nil), numbers...)
+		if sender, is := strings.CutPrefix(key, mark+" "); is {
+			all[sender] = append([]int(nil), numbers...)
 		}
 	}
 	return all
