@@ -83,7 +83,8 @@ func (r *run) start(ctx context.Context) error {
 	}
 	r.cluster, err = r.runtime.Start(ctx, r.scenario.System, cluster.Options{
 		Owner: r.owner, Streams: fault.PlanNeedsStreams(r.plan.Steps) || r.scenario.Script.NeedsStreams(), ReadyWithin: readyWithin,
-		Log: func(line string) { r.watch.line("%s", line) },
+		Names: fault.PlanNeedsNames(r.plan.Steps) || r.scenario.Script.NeedsNames(),
+		Log:   func(line string) { r.watch.line("%s", line) },
 	})
 	if err != nil {
 		return err

@@ -33,6 +33,7 @@ type agent struct {
 	gates    *stream.Switch
 	probes   *probes
 	clients  *clients
+	names    *names
 
 	noPackets error // why packets can't be cut here
 	own       []netip.Addr
@@ -60,7 +61,7 @@ func newAgent(s settings) (*agent, error) {
 	}
 	a := &agent{
 		settings: s, own: own, gates: stream.NewSwitch(), probes: newProbes(),
-		packets: &packets{controlPort: s.controlPort}, effects: map[string]applied{},
+		packets: &packets{controlPort: s.controlPort}, effects: map[string]applied{}, names: &names{},
 	}
 	a.clients = newClients(a.gates)
 	a.noPackets = a.packets.unavailable()
@@ -92,8 +93,9 @@ func (a *agent) configure(config wire.Config) error {
 	if a.config != nil && reflect.DeepEqual(*a.config, config) {
 		return nil
 	}
-	if len(a.effects) > 0 {
-		return fmt.Errorf("configure: effects are in force: %v", slices.Sorted(maps.Keys(a.effects)))
+	if known := slices.Concat(slices.Collect(maps.Keys(a.effects)), a.names.active()); len(known) > 0 {
+		slices.Sort(known)
+		return fmt.Errorf("configure: effects are in force: %v", known)
 	}
 	for _, port := range []uint16{a.settings.controlPort, a.settings.probePort} {
 		if slices.Contains(config.DeclaredPorts, port) || slices.Contains(config.PeerPorts, port) {
@@ -112,7 +114,7 @@ func (a *agent) configure(config wire.Config) error {
 		return err
 	}
 	if a.noPackets != nil {
-		if config.Streams {
+		if config.Streams || config.Names {
 			return fmt.Errorf("configure: redirects: %w", a.noPackets)
 		}
 		a.config = &config
@@ -129,6 +131,16 @@ func (a *agent) configure(config wire.Config) error {
 			rules = append(rules, r.rule())
 		}
 	}
+	if config.Names {
+		relays, err := a.openNameRelays(config)
+		if err != nil {
+			return errors.Join(fmt.Errorf("configure: %w", err), a.unconfigure())
+		}
+		a.names.relays = relays
+		for _, r := range relays {
+			rules = append(rules, r.rules()...)
+		}
+	}
 	if err := a.packets.install(rules); err != nil {
 		return errors.Join(fmt.Errorf("configure: %w", err), a.unconfigure())
 	}
@@ -143,8 +155,8 @@ func (a *agent) unconfigure() error {
 	if a.noPackets == nil {
 		err = a.packets.remove()
 	}
-	err = errors.Join(err, closeRedirects(a.redirects))
-	a.redirects = nil
+	err = errors.Join(err, closeRedirects(a.redirects), closeNameRelays(a.names.relays))
+	a.redirects, a.names.relays = nil, nil
 	return err
 }
 

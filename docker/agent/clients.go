@@ -221,7 +221,7 @@ func (a *agent) lookup(ctx context.Context, config wire.Config, host string) (ne
 	}
 	ctx, cancel := context.WithTimeout(ctx, stream.DialTimeout)
 	defer cancel()
-	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	found, err := markedResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
 		return netip.Addr{}, fmt.Errorf("resolve %s: %w", host, err)
 	}

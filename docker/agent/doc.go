@@ -21,6 +21,7 @@
 //	in       prerouting  raw       Drop of peer>own
 //	refuse   input       raw       Refuse of peer>own
 //	redirect output      dstnat    own connections to peer:port → relay; only with streams
+//	names    output      dstnat-10 own questions to a name server → relay; only with names
 //
 // Why there:
 //
@@ -84,6 +85,34 @@
 // any time, and because both its halves end in the agent, Refuse of either flow
 // resets both at once and refuses new ones. While no effect is on it, it costs
 // what plain copying through another process does; see BenchmarkRoundTrip.
+//
+// # Names
+//
+// Effects on names fall on the questions (DNS, by UDP and TCP) that the pod's
+// programs ask the servers in its resolv.conf:
+//
+//	action          the asker is told
+//	no-such-name    NXDOMAIN
+//	server-failure  SERVFAIL
+//	query-refused   REFUSED
+//	no-answer       nothing, until its own timeout
+//	late-answer     what the name server says, later; the lateness is seeded
+//	wrong-answer    another address (A or AAAA); none of the other version of IP
+//
+// They need redirects (Config.Names), laid before the system starts and for its
+// whole life, for the same reason as those of streams: a program may keep its
+// socket, and a socket may get the port of one before it. Where no effect falls on
+// a question its relay passes it on, and the answer back, byte for byte. Docker's
+// own name server is at 127.0.0.11:53 by a rule in a table of its own, so the
+// redirect comes before that; the relay's sockets carry the mark, as do the
+// agent's own questions, so that no effect falls on them.
+//
+// No answer of an effect may be kept: addresses live for 0 seconds, and failures
+// have no SOA record. Several effects may fall on one question: their delays add
+// up, and the first of those that answer it does. What is no question for exactly
+// one thing passes. Not asked, and so not changed, is what stands in the hosts
+// file, the pod's own name among it. A server that is not in resolv.conf is left
+// alone: it may be a node of the system.
 //
 // # Alone
 //

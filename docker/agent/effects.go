@@ -22,6 +22,9 @@ func (a *agent) apply(id string, e link.Effect, flows []link.Flow) error {
 		}
 		return fmt.Errorf("effect %q is in force as %s on %v: undo it first", id, old.effect.Action, old.flows)
 	}
+	if err := a.names.unused(id); err != nil {
+		return err
+	}
 	inPackets, inStreams, err := split(*a.config, e, flows)
 	if err != nil {
 		return fmt.Errorf("effect %q: %w", id, err)
@@ -76,6 +79,7 @@ func (a *agent) cut(id string, e link.Effect, flows []link.Flow) error {
 func (a *agent) undo(ids ...string) error {
 	for _, id := range ids {
 		a.gates.Undo(id)
+		a.names.undo(id, &a.past)
 	}
 	if a.noPackets == nil && a.config != nil {
 		counts, err := a.packets.undo(ids...)
@@ -108,7 +112,7 @@ func (a *agent) heal() (undone []string, err error) {
 		// The kernel can't be asked; what this agent remembers can still be undone.
 		ids = nil
 	}
-	known := slices.Concat(ids, slices.Collect(maps.Keys(a.effects)), a.gates.Active())
+	known := slices.Concat(ids, slices.Collect(maps.Keys(a.effects)), a.gates.Active(), a.names.active())
 	slices.Sort(known)
 	known = slices.Compact(known)
 	if len(known) == 0 {
@@ -119,7 +123,7 @@ func (a *agent) heal() (undone []string, err error) {
 
 // inForce lists the ids that the kernel and the gates have; the caller has a.mu.
 func (a *agent) inForce() ([]string, error) {
-	ids := a.gates.Active()
+	ids := slices.Concat(a.gates.Active(), a.names.active())
 	if a.noPackets == nil && a.config != nil {
 		inKernel, err := a.packets.active()
 		if err != nil {
@@ -141,7 +145,7 @@ func (a *agent) active() ([]string, error) {
 func (a *agent) count(id string) (link.Count, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	count := a.gates.Count(id).Add(a.past.counts[id])
+	count := a.gates.Count(id).Add(a.names.count(id)).Add(a.past.counts[id])
 	if a.noPackets == nil && a.config != nil {
 		counts, err := a.packets.counts()
 		if err != nil {

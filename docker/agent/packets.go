@@ -27,6 +27,7 @@ const (
 	chainIn       = "in"
 	chainRefuse   = "refuse"
 	chainRedirect = "redirect"
+	chainNames    = "names"
 )
 
 // rule is one rule: the chain it is in, and what it does.
@@ -66,6 +67,7 @@ func (p *packets) base() ([]*nftables.Chain, []rule) {
 		chain(chainIn, nftables.ChainTypeFilter, nftables.ChainHookPrerouting, nftables.ChainPriorityRaw),
 		chain(chainRefuse, nftables.ChainTypeFilter, nftables.ChainHookInput, nftables.ChainPriorityRaw),
 		chain(chainRedirect, nftables.ChainTypeNAT, nftables.ChainHookOutput, nftables.ChainPriorityNATDest),
+		chain(chainNames, nftables.ChainTypeNAT, nftables.ChainHookOutput, namesPriority),
 	}
 	rules := []rule{{chainOut, join(fromTCP(p.controlPort), accept())}}
 	for _, name := range []string{chainIn, chainRefuse} {
@@ -79,7 +81,7 @@ func (p *packets) base() ([]*nftables.Chain, []rule) {
 }
 
 // install makes the table new, in one batch; what an earlier agent left in it is
-// gone. The chain for redirects exists only if there are any: it switches
+// gone. A chain for redirects exists only if there are any: it switches
 // connection tracking on.
 func (p *packets) install(redirects []rule) error {
 	conn, err := begin()
@@ -91,7 +93,7 @@ func (p *packets) install(redirects []rule) error {
 	conn.AddTable(table)
 	chains, rules := p.base()
 	for _, c := range chains {
-		if c.Name != chainRedirect || len(redirects) > 0 {
+		if c.Type != nftables.ChainTypeNAT || slices.ContainsFunc(redirects, func(r rule) bool { return r.chain == c.Name }) {
 			conn.AddChain(c)
 		}
 	}

@@ -151,6 +151,8 @@ func (a *agent) answer(ctx context.Context, request wire.Request) (response wire
 		err = a.configure(*request.Config)
 	case wire.OpApply:
 		err = a.apply(request.ID, *request.Effect, request.Flows)
+	case wire.OpApplyNames:
+		err = a.applyNames(request.ID, *request.Names)
 	case wire.OpUndo:
 		err = a.undoOne(request.ID)
 	case wire.OpHeal:
@@ -165,6 +167,8 @@ func (a *agent) answer(ctx context.Context, request wire.Request) (response wire
 	case wire.OpProbeReceived:
 		response.At, err = a.probes.wait(ctx, request.Probe.Nonce, request.Probe.Timeout)
 		response.Late = errors.Is(err, wire.ErrProbeLate)
+	case wire.OpResolve:
+		response.Resolution = lookUp(ctx, *request.Resolve)
 	default:
 		err = fmt.Errorf("the agent does not know the request %q", request.Op)
 	}

@@ -141,6 +141,9 @@ type Options struct {
 	// Streams says that the plan holds a fault on byte streams, so links between
 	// nodes go through a proxy. Without it they are plain kernel TCP.
 	Streams bool
+	// Names says that the plan holds a fault on names, so what nodes ask of their
+	// name servers goes through a relay; see [NameNetwork].
+	Names bool
 	// ReadyWithin bounds the time until every node is ready. Default 60 s.
 	ReadyWithin time.Duration
 	// MemoryBytes and CPUs limit each node; zero is the runtime's default.

@@ -1,7 +1,7 @@
 // Package fault breaks things on purpose, proves that they broke, and puts them back.
 //
-// A [Fault] says what: [BlackHole], [OneWay], [Reset], [Hold], [Latency], [Kill],
-// [Stop], [Pause]. A [Target] says where: a node by name, the leader, a follower,
+// A [Fault] says what: [BlackHole], [OneWay], [Reset], [Hold], [Latency],
+// [NamesFail], [NamesSlow], [NamesWrong], [Kill], [Stop], [Pause]. A [Target] says where: a node by name, the leader, a follower,
 // a random node, a minority, a majority. A [Schedule] says when: [For], [Every],
 // [After], [Mix], [Together], and [Func] for what no schedule can say. All are
 // data, so a plan can be printed and repeated without running it:
@@ -17,6 +17,14 @@
 //	one way      packets are swallowed in one direction only
 //	reset        every packet is answered with a reset; both ends know at once
 //	hold         bytes are kept, and delivered complete and in order when it ends
+//
+// # Names
+//
+// A fault on names belongs to the nodes that ask, not to a link: only what the
+// target's program is told changes. It meets a system when that dials by name
+// anew, at a restart or after a connection broke, so it is often worth having
+// [Together] with one that breaks them. A name of the pod's own, in its hosts
+// file, is not asked for; and what a program has cached before, it knows.
 //
 // # The life of a fault
 //
@@ -40,6 +48,9 @@
 //	bandwidth    toxiproxy gate behind a redirect   toxiproxy gate
 //	slow close   toxiproxy gate behind a redirect   toxiproxy gate
 //	slice        toxiproxy gate behind a redirect   toxiproxy gate
+//	names fail   a relay of the pod's DNS questions  does not apply: local processes
+//	names slow   behind a redirect (UDP and TCP;     share the host's resolver
+//	names wrong  jitter is seeded)
 //	kill         SIGKILL by the engine              SIGKILL
 //	stop         SIGTERM, then SIGKILL              SIGTERM, then SIGKILL
 //	pause        freezer                            SIGSTOP

@@ -103,6 +103,13 @@ func (s Script) NeedsStreams() bool {
 	return err == nil && slices.ContainsFunc(c.actions, func(a action) bool { return a.fault != nil && fault.NeedsStreams(a.fault) })
 }
 
+// NeedsNames reports whether a fault of the script is one on names, so that what
+// nodes ask of their name servers must go through a relay.
+func (s Script) NeedsNames() bool {
+	c, err := compile(s, 0)
+	return err == nil && slices.ContainsFunc(c.actions, func(a action) bool { return a.fault != nil && fault.NeedsNames(a.fault) })
+}
+
 // FinalReads lists the keys that the script uses, to be read once after everything
 // is healed.
 func (s Script) FinalReads() []workloads.FinalRead {

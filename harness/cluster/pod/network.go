@@ -21,6 +21,7 @@ type network struct {
 	pods    []*pod
 	byName  map[string]*pod
 	streams bool
+	names   bool
 	nonce   atomic.Uint64
 }
 

@@ -94,8 +94,14 @@ func newOwner(t testing.TB) *cluster.Owner {
 // up starts a cluster and waits until each node serves.
 func up(t testing.TB, system echo, streams bool) *running {
 	t.Helper()
+	return upWith(t, system, cluster.Options{Streams: streams})
+}
+
+// upWith is up with more options.
+func upWith(t testing.TB, system echo, options cluster.Options) *running {
+	t.Helper()
 	needDocker(t)
-	options := cluster.Options{Owner: newOwner(t), Streams: streams, Log: func(line string) { t.Log(line) }}
+	options.Owner, options.Log = newOwner(t), func(line string) { t.Log(line) }
 	started, err := Runtime{}.Start(t.Context(), system, options)
 	require.NoError(t, err)
 	t.Cleanup(func() {

@@ -283,7 +283,7 @@ func (c *running) agentRuns(ctx context.Context, p *pod) error {
 
 // configure tells an agent where it is.
 func (c *running) configure(ctx context.Context, p *pod) error {
-	config := wire.Config{Node: link.End(p.name), Peers: map[link.End][]netip.Addr{}, Streams: c.options.Streams}
+	config := wire.Config{Node: link.End(p.name), Peers: map[link.End][]netip.Addr{}, Streams: c.options.Streams, Names: c.options.Names}
 	for _, other := range c.pods {
 		if other != p {
 			config.Peers[link.End(other.name)] = []netip.Addr{other.address}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/seatrial/seatrial/harness/cluster"
 	"github.com/seatrial/seatrial/harness/cluster/process"
+	"github.com/seatrial/seatrial/harness/fault"
 	"github.com/seatrial/seatrial/harness/link"
 )
 
@@ -230,6 +231,7 @@ func TestCutsBetweenNodes(t *testing.T) {
 
 	require.ErrorContains(t, r.Network().Applies(link.Effect{Action: link.Reorder}), "reorder")
 	require.Error(t, r.Network().Apply(ctx, "x", link.Effect{Action: "reorder"}, there))
+	require.ErrorContains(t, fault.NamesFail{Target: fault.Random}.Applies(parrots{}, r.Network()), "the host's resolver")
 }
 
 func TestCutsOfClients(t *testing.T) {

@@ -214,6 +214,9 @@ func (a *Agent) do(ctx context.Context, req Request) (Response, error) {
 	if req.Probe != nil {
 		limit += req.Probe.Timeout
 	}
+	if req.Resolve != nil {
+		limit += req.Resolve.Timeout
+	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {

@@ -52,12 +52,14 @@ const (
 	OpConfigure     Op = "configure"      // Config
 	OpHeartbeat     Op = "heartbeat"      //
 	OpApply         Op = "apply"          // ID, Effect, Flows
+	OpApplyNames    Op = "apply-names"    // ID, Names
 	OpUndo          Op = "undo"           // ID
 	OpCount         Op = "count"          // ID → Count
 	OpActive        Op = "active"         // → Active
 	OpHeal          Op = "heal"           // undo everything
 	OpProbeSend     Op = "probe-send"     // Probe → At
 	OpProbeReceived Op = "probe-received" // Probe → At
+	OpResolve       Op = "resolve"        // Resolve → Resolution
 )
 
 // Request is one line from the run to an agent.
@@ -68,6 +70,9 @@ type Request struct {
 	Flows  []link.Flow  `json:"flows,omitempty"`
 	Config *Config      `json:"config,omitempty"`
 	Probe  *ProbeSpec   `json:"probe,omitempty"`
+
+	Names   *link.NameEffect `json:"names,omitempty"`
+	Resolve *ResolveSpec     `json:"resolve,omitempty"`
 }
 
 // Response is one line from an agent to the run.
@@ -82,6 +87,8 @@ type Response struct {
 	// At is a time on the host's monotonic clock, in nanoseconds. All pods on
 	// one host have the same.
 	At int64 `json:"at,omitempty"`
+
+	Resolution *link.Resolution `json:"resolution,omitempty"`
 }
 
 // Info is what an agent says of itself.
@@ -119,6 +126,9 @@ type Config struct {
 	// Streams lays redirects, so that effects on byte streams exist on the links
 	// between nodes. It must come before the system starts.
 	Streams bool `json:"streams,omitempty"`
+	// Names lays redirects of the pod's questions for names, so that effects on them
+	// exist. It must come before the system starts, too.
+	Names bool `json:"names,omitempty"`
 }
 
 // Validate says what is wrong with a configuration.
@@ -176,10 +186,14 @@ func (r Request) Validate() error {
 		return r.Config.Validate()
 	case OpApply:
 		return r.validateApply()
+	case OpApplyNames:
+		return r.validateApplyNames()
 	case OpUndo, OpCount:
 		return validateID(r.Op, r.ID)
 	case OpProbeSend, OpProbeReceived:
 		return r.validateProbe()
+	case OpResolve:
+		return r.validateResolve()
 	default:
 		return fmt.Errorf("unknown request %q", r.Op)
 	}

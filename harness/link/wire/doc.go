@@ -50,4 +50,7 @@
 // path of a byte stream, through the redirect where there is one; it needs
 // packets both ways for the handshake, so it says something about one flow only
 // where packets pass in both. [Probe] does both halves.
+//
+// [Agent.Resolve] looks a name up as a program in the pod would, through whatever
+// effects on names are in force ([Agent.ApplyNames]).
 package wire
