@@ -26,6 +26,7 @@ const (
 	chainOut      = "out"
 	chainIn       = "in"
 	chainRefuse   = "refuse"
+	chainQueue    = "queue"
 	chainRedirect = "redirect"
 )
 
@@ -39,6 +40,9 @@ type rule struct {
 // force is what the kernel says. One call at a time.
 type packets struct {
 	controlPort uint16
+	// toQueue is the expression that sends a packet to user space; nil where the
+	// kernel has none.
+	toQueue func(number uint16) []expr.Any
 }
 
 var table = &nftables.Table{Name: tableName, Family: nftables.TableFamilyINet}
@@ -65,13 +69,22 @@ func (p *packets) base() ([]*nftables.Chain, []rule) {
 		chain(chainOut, nftables.ChainTypeFilter, nftables.ChainHookOutput, nftables.ChainPriorityRaw),
 		chain(chainIn, nftables.ChainTypeFilter, nftables.ChainHookPrerouting, nftables.ChainPriorityRaw),
 		chain(chainRefuse, nftables.ChainTypeFilter, nftables.ChainHookInput, nftables.ChainPriorityRaw),
+		// After `in`: what is dropped is not queued. Before connection tracking: that
+		// sees a packet when it is let go, and not at all when it is lost.
+		chain(chainQueue, nftables.ChainTypeFilter, nftables.ChainHookPrerouting, nftables.ChainPriorityRef(*nftables.ChainPriorityRaw+1)),
 		chain(chainRedirect, nftables.ChainTypeNAT, nftables.ChainHookOutput, nftables.ChainPriorityNATDest),
 	}
-	rules := []rule{{chainOut, join(fromTCP(p.controlPort), accept())}}
+	rules := []rule{
+		{chainOut, join(fromTCP(p.controlPort), accept())},
+		// A packet that is sent twice is not queued again, but cut like any other.
+		{chainQueue, join(arrivesOnLoopback(), accept())},
+	}
 	for _, name := range []string{chainIn, chainRefuse} {
+		// A reset that the kernel makes for the pod's own socket comes from the peer, over loopback.
+		rules = append(rules, rule{name, join(arrivesOnLoopback(), notMarked(copyMark), accept())})
+	}
+	for _, name := range []string{chainIn, chainRefuse, chainQueue} {
 		rules = append(rules,
-			// A reset that the kernel makes for the pod's own socket comes from the peer, over loopback.
-			rule{name, join(arrivesOnLoopback(), accept())},
 			rule{name, join(toTCP(p.controlPort), accept())},
 			rule{name, join(neighbourDiscovery(), accept())})
 	}
@@ -204,7 +217,7 @@ func (p *packets) rules() ([]*nftables.Rule, error) {
 		return nil, err
 	}
 	var all []*nftables.Rule
-	for _, name := range []string{chainOut, chainIn, chainRefuse} {
+	for _, name := range []string{chainOut, chainIn, chainRefuse, chainQueue} {
 		chain := &nftables.Chain{Name: name, Table: table}
 		rules, err := conn.GetRules(table, chain)
 		if err != nil {
@@ -223,4 +236,37 @@ func (p *packets) unavailable() error {
 	}
 	return errors.Join(err, errors.New(
 		"faults on packets need nftables in the kernel, and the capability NET_ADMIN for the agent's container"))
+}
+
+// findQueue looks for a way to send packets to user space, and says what is missing
+// where there is none.
+func (p *packets) findQueue() error {
+	var errs []error
+	for _, expression := range []func(uint16) []expr.Any{toQueueByTarget, toQueueByExpression} {
+		conn, err := begin()
+		if err != nil {
+			return err
+		}
+		// All in one batch: nothing of it is left, however it ends.
+		conn.AddTable(table)
+		conn.DelTable(table)
+		conn.AddTable(table)
+		chain := conn.AddChain(&nftables.Chain{Name: chainQueue, Table: table})
+		conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: expression(queueNumber)})
+		conn.DelTable(table)
+		if err = conn.Flush(); err == nil {
+			p.toQueue = expression
+			break
+		}
+		errs = append(errs, err)
+	}
+	if p.toQueue == nil {
+		return fmt.Errorf("send packets to user space: %w: that needs the target NFQUEUE (xt_NFQUEUE with nft_compat) or the expression queue (nft_queue) in the kernel",
+			errors.Join(errs...))
+	}
+	q, err := openNetfilterQueue()
+	if err != nil {
+		return fmt.Errorf("take packets in user space: %w: that needs nfnetlink_queue in the kernel", err)
+	}
+	return q.close()
 }
