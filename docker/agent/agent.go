@@ -166,7 +166,7 @@ func (a *agent) close() error {
 	_, healing := a.heal()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	err := errors.Join(healing, a.unconfigure(), a.clients.close())
+	err := errors.Join(healing, a.unconfigure(), a.packets.close(), a.clients.close())
 	if a.copies != nil {
 		err = errors.Join(err, a.copies.close())
 	}
