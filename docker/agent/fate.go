@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"container/heap"
+	"fmt"
 	"time"
 
 	"github.com/seatrial/seatrial/harness/link"
@@ -56,9 +57,6 @@ func (q *queue) take(p asked, now time.Time) {
 func (q *queue) missed(id uint32) {
 	gap := id - q.lastID - 1
 	q.lastID = id
-	if gap == 0 || id == 0 {
-		return
-	}
 	for _, e := range q.effects {
 		e.count.Missed += uint64(gap)
 	}
@@ -121,7 +119,7 @@ func (q *queue) pass(h *held) {
 	q.judge(h.id, verdictAccept, instead)
 	for _, s := range h.twice {
 		if err := q.copies.send(h.header.to, h.data); err != nil {
-			q.log("send a packet twice: %v", err)
+			q.complain(fmt.Errorf("send a packet twice: %w", err))
 			s.effect.count.Missed++
 			continue
 		}
@@ -154,6 +152,11 @@ func (q *queue) releaseDue(now time.Time) {
 // has given it up: the interface it came by is gone, for instance.
 func (q *queue) judge(id uint32, verdict uint32, data []byte) {
 	if err := q.kernel.judge(id, verdict, data); err != nil {
-		q.log("%v", err)
+		q.complain(err)
 	}
+}
+
+// complain tells of what befell a packet, the first time: there are many packets.
+func (q *queue) complain(err error) {
+	q.complained.Do(func() { q.log("the queue of packets: %v; more of the like is not told", err) })
 }

@@ -28,6 +28,8 @@ type queue struct {
 	log    func(format string, args ...any)
 	ended  chan struct{} // closed when nothing is read any more
 
+	complained sync.Once
+
 	mu      sync.Mutex
 	closed  bool
 	effects map[string]*queuedEffect

@@ -34,6 +34,9 @@ func share(t *testing.T, count int, probability, wider float64) {
 func TestWhatBecomesOfSinglePackets(t *testing.T) {
 	w := newWorld(t, 3)
 	w.configure(t, false)
+	for _, scope := range []string{"all", "eth0", "lo"} { // as many hosts have it
+		sh(t, "ip", "netns", "exec", w.nodes[1].ns, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/conf/"+scope+"/rp_filter")
+	}
 	for version, address := range versions {
 		s := newScene(t, w, address)
 		for name, c := range map[string]struct {

@@ -145,8 +145,8 @@ func (e Effect) Queued() bool {
 type Count struct {
 	Packets uint64 `json:"packets"` // packets, or chunks of a stream
 	Bytes   uint64 `json:"bytes"`
-	// Missed are packets that the effect would have met and could not: the queue
-	// was full. What the kernel could not queue has passed untouched; what had no
+	// Missed are packets that the effect might have met and did not: the queue was
+	// full. What the kernel could not queue has passed untouched; what had no
 	// room to wait is lost.
 	Missed uint64 `json:"missed,omitempty"`
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // Version is the protocol's. An agent of another version is not spoken to.
-const Version = 1
+const Version = 2
 
 // The ports of an agent, unless its environment says otherwise.
 const (
