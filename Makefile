@@ -22,7 +22,7 @@ test:
 ## bench: the figures of the README
 bench:
 	$(GO) test -p 1 -run '^$$' -bench 'Record|Decode1M|Encode|Linearizable' -timeout 30m ./harness/history ./checkers
-	$(GO) test -p 1 -run '^$$' -bench 'RoundTrip|Switch|Apply' -timeout 30m ./harness/link/stream ./docker/agent ./harness/cluster/pod
+	$(GO) test -p 1 -run '^$$' -bench 'RoundTrip|Throughput|Switch|Apply' -timeout 30m ./harness/link/stream ./docker/agent ./harness/cluster/pod
 	$(GO) test -p 1 -run '^$$' -bench 'EtcdRun' -benchtime 3x -timeout 30m ./scenarios
 
 ## bench-checkers: the table of how fast histories are judged, beside porcupine; ONLY=word for some lines

@@ -35,8 +35,12 @@ type agent struct {
 	clients  *clients
 	names    *names
 
-	noPackets error // why packets can't be cut here
-	own       []netip.Addr
+	// Why packets can't be cut here, be queued and be sent twice, and why
+	// connections can't be aborted.
+	noPackets, noQueue, noCopies, noBreak error
+
+	copies *copies // nil where noCopies says why
+	own    []netip.Addr
 
 	heard  atomic.Int64 // time of the last request, in nanoseconds of monotonic()
 	healed atomic.Int64
@@ -45,6 +49,7 @@ type agent struct {
 	config    *wire.Config // nil until configured; never changed, only replaced
 	redirects []*redirect
 	effects   map[string]applied
+	queue     *queue // nil while no effect needs it
 	past      pastCounts
 }
 
@@ -64,7 +69,15 @@ func newAgent(s settings) (*agent, error) {
 		packets: &packets{controlPort: s.controlPort}, effects: map[string]applied{}, names: &names{},
 	}
 	a.clients = newClients(a.gates)
-	a.noPackets = a.packets.unavailable()
+	if a.noPackets = a.packets.unavailable(); a.noPackets == nil {
+		a.noQueue = a.packets.findQueue()
+	} else {
+		a.noQueue = a.noPackets
+	}
+	if a.copies, a.noCopies = openCopies(); a.noCopies != nil {
+		a.noCopies = fmt.Errorf("%w: that needs the capability NET_RAW for the agent's container", a.noCopies)
+	}
+	a.noBreak = canAbort()
 	a.hear()
 	return a, nil
 }
@@ -165,7 +178,11 @@ func (a *agent) close() error {
 	_, healing := a.heal()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return errors.Join(healing, a.unconfigure(), a.clients.close())
+	err := errors.Join(healing, a.unconfigure(), a.packets.close(), a.clients.close())
+	if a.copies != nil {
+		err = errors.Join(err, a.copies.close())
+	}
+	return err
 }
 
 // info is what the agent says of itself.
@@ -174,8 +191,12 @@ func (a *agent) info(silence time.Duration) *wire.Info {
 		Version: wire.Version, Addresses: a.own, Silence: silence,
 		Healed: int(a.healed.Load()), Connections: a.clients.connections(),
 	}
-	if a.noPackets != nil {
-		i.Packets = a.noPackets.Error()
+	for reason, why := range map[*string]error{
+		&i.Packets: a.noPackets, &i.Queue: a.noQueue, &i.Duplicate: a.noCopies, &i.Break: a.noBreak,
+	} {
+		if why != nil {
+			*reason = why.Error()
+		}
 	}
 	if config, err := a.configured(); err == nil {
 		i.Node = config.Node

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -21,8 +22,8 @@ import (
 const (
 	// clientConnectionsMax bounds the client connections that are open.
 	clientConnectionsMax = 4096
-	// linksMax bounds the links between groups and nodes.
-	linksMax = 256
+	// linksMax bounds the ports of nodes that groups have connected to.
+	linksMax = 1024
 	// waitMax bounds how long a client waits in a black hole before it is told
 	// ETIMEDOUT; a client gives up earlier, or its kernel would (tcp(7): 127 s).
 	waitMax = 127 * time.Second
@@ -30,33 +31,39 @@ const (
 	answerWithin = 10 * time.Second
 )
 
-// clients are the connections that clients have to nodes, by link.
+// way is a port of a link between a client group and a node.
+type way struct {
+	flow link.Flow
+	port uint16
+}
+
+// clients are the connections that clients have to nodes.
 type clients struct {
 	gates *stream.Switch
 
 	mu     sync.Mutex
-	relays map[link.Flow]*stream.Relay
+	relays map[way]*stream.Relay
 	closed bool
 }
 
 func newClients(gates *stream.Switch) *clients {
-	return &clients{gates: gates, relays: map[link.Flow]*stream.Relay{}}
+	return &clients{gates: gates, relays: map[way]*stream.Relay{}}
 }
 
-// relay is the one for connections from the group to the node.
-func (c *clients) relay(f link.Flow) (*stream.Relay, error) {
+// relay is the one for connections from the group to the node's port.
+func (c *clients) relay(w way) (*stream.Relay, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return nil, fmt.Errorf("the agent is ending: %w", syscall.ECONNABORTED)
 	}
-	r := c.relays[f]
+	r := c.relays[w]
 	if r == nil {
 		if len(c.relays) == linksMax {
-			return nil, fmt.Errorf("more than %d links between clients and nodes: %w", linksMax, syscall.EAGAIN)
+			return nil, fmt.Errorf("more than %d ports that clients connect to: %w", linksMax, syscall.EAGAIN)
 		}
-		r = &stream.Relay{Switch: c.gates, From: f.From, To: f.To, Port: "client"}
-		c.relays[f] = r
+		r = &stream.Relay{Switch: c.gates, From: w.flow.From, To: w.flow.To, Port: strconv.Itoa(int(w.port)), Number: w.port}
+		c.relays[w] = r
 	}
 	return r, nil
 }
@@ -111,7 +118,7 @@ func (a *agent) open(ctx context.Context, client net.Conn, r *bufio.Reader, p wi
 	if err != nil {
 		return nil, nil, err
 	}
-	relay, err := a.clients.relay(link.Flow{From: p.Group, To: node})
+	relay, err := a.clients.relay(way{link.Flow{From: p.Group, To: node}, target.Port()})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -121,7 +128,7 @@ func (a *agent) open(ctx context.Context, client net.Conn, r *bufio.Reader, p wi
 	ctx, cancel := context.WithTimeout(ctx, waitMax)
 	defer cancel()
 	waiting := watchClient(ctx, client, r)
-	err = a.gates.Admit(waiting.ctx, p.Group, node)
+	err = a.gates.Admit(waiting.ctx, p.Group, node, target.Port())
 	var upstream net.Conn
 	if err == nil {
 		upstream, err = stream.DialTo(target.String(), stream.Mark(mark))(waiting.ctx)

@@ -165,68 +165,6 @@ func TestBytesAreNotLostBetweenAnswerAndTarget(t *testing.T) {
 	require.Empty(t, info.Packets)
 }
 
-// BenchmarkRoundTrip compares 64 bytes there and back: a client's own connection,
-// one through the agent, and a node's on a direct and on a redirected link.
-func BenchmarkRoundTrip(b *testing.B) {
-	w := newWorld(b, 2)
-	n1, n2 := w.nodes[0], w.nodes[1]
-	run := func(name string, open func() (net.Conn, error)) {
-		b.Run(name, func(b *testing.B) {
-			conn, err := open()
-			require.NoError(b, err)
-			defer conn.Close()
-			data := make([]byte, 64)
-			for b.Loop() {
-				if _, err := conn.Write(data); err != nil {
-					b.Fatal(err)
-				}
-				if _, err := io.ReadFull(conn, data); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-	echo(n1.listen(b, n1.v4, clientPort))
-	echo(n2.listen(b, n2.v4, peerPort))
-	w.configure(b, false)
-	run("client/plain", func() (conn net.Conn, err error) {
-		return n1.agent.DialContext(b.Context(), "tcp", n1.v4.String()+":6000")
-	})
-	run("client/connect", func() (net.Conn, error) { return n1.agent.Connect(b.Context(), link.Clients, "n1:6000") })
-	peer := func() (net.Conn, error) { return n1.dial("tcp", n2.v4, peerPort, within) }
-	run("node/direct", peer)
-	w.configure(b, true)
-	run("node/redirected", peer)
-}
-
-// BenchmarkConnect is a client's whole connection, opened and closed.
-func BenchmarkConnect(b *testing.B) {
-	w := newWorld(b, 1)
-	w.configure(b, false)
-	echo(w.nodes[0].listen(b, w.nodes[0].v4, clientPort))
-	for b.Loop() {
-		conn, err := w.nodes[0].agent.Connect(b.Context(), link.Clients, "n1:6000")
-		require.NoError(b, err)
-		conn.Close()
-	}
-}
-
-// BenchmarkSwitch is one agent's Apply and Undo of a cut from two peers.
-func BenchmarkSwitch(b *testing.B) {
-	w := newWorld(b, 3)
-	w.configure(b, true)
-	agent := w.nodes[0].agent
-	flows := link.Between([]link.End{"n1"}, []link.End{"n2", "n3"})
-	for _, action := range []link.Action{link.Drop, link.HoldBack} {
-		b.Run(string(action), func(b *testing.B) {
-			for b.Loop() {
-				require.NoError(b, agent.Apply(b.Context(), "cut", link.Effect{Action: action}, flows))
-				require.NoError(b, agent.Undo(b.Context(), "cut"))
-			}
-		})
-	}
-}
-
 func echo(l net.Listener) {
 	go func() {
 		for {

@@ -3,7 +3,7 @@
 // language, and how a run speaks to it.
 //
 // It is one static program in an image made from scratch, and the only part with
-// NET_ADMIN. Its environment: SEATRIAL_TOKEN (needed), SEATRIAL_CONTROL_PORT and
+// NET_ADMIN, and with NET_RAW, which Duplicate needs. Its environment: SEATRIAL_TOKEN (needed), SEATRIAL_CONTROL_PORT and
 // SEATRIAL_PROBE_PORT. It prints what it does of its own accord on standard
 // error. It ends with 0 after SIGTERM, with 3 when its run is dead or it could
 // not start.
@@ -20,6 +20,7 @@
 //	out      output      raw       Drop and Refuse of own>peer; what a relay answers, for peer>own
 //	in       prerouting  raw       Drop of peer>own
 //	refuse   input       raw       Refuse of peer>own
+//	queue    prerouting  raw+1     peer>own to user space, where an effect is on single packets
 //	redirect output      dstnat    own connections to peer:port → relay; only with streams
 //	names    output      dstnat-10 own questions to a name server → relay; only with names
 //
@@ -46,6 +47,74 @@
 //     stay until then. So where both flows of a link are refused, its connections
 //     are also aborted at once (SOCK_DESTROY), before the rules are laid and after.
 //
+// # Ports and transports
+//
+// An effect of port P is on packets of TCP and UDP from P or to P. A flow's port 2380
+// is so what is sent to that port and what is answered from it, whoever dialled. In
+// gates it is the port that was dialled. Of a datagram in fragments only the first
+// has ports; losing that loses the datagram.
+//
+// # Breaking connections once
+//
+// Break aborts the node's own TCP sockets to the peer (SOCK_DESTROY), at both ends,
+// and lays no rule: new connections pass. It counts sockets, so a connection up to
+// twice. The end whose socket was aborted first reads ECONNABORTED, the other
+// ECONNRESET.
+//
+// # Single packets
+//
+// Lose, Reorder, Duplicate and Corrupt, and Delay and Throttle with Packets, need a
+// packet to be looked at, kept and changed one by one. Kernels without netem have one
+// way for that: a rule sends packets to a queue (NFQUEUE), and this program says of
+// each when it may go on, and as what.
+//
+// The queue is where packets arrive, and each agent answers for the flows to its own
+// node. Where they leave, a packet that waits would count against its socket, and
+// TCP would send no more than a few at a time (TCP small queues): a delay would be a
+// throttle. Where they arrive nobody waits for them; a packet is one as the wire has
+// it, because the kernel takes large segments apart and completes checksums before
+// it queues; and a link that is redirected has one wire, so it acts there once, on
+// what the relay sends. The chain comes after `in`, so what is dropped is not queued;
+// packets that wait when a Drop or a Refuse is laid on them are swallowed by it. It
+// comes before connection tracking, which sees only what goes on.
+//
+//   - Lose draws for each packet; in bursts by a chain of two states (Gilbert).
+//   - Corrupt flips one bit of what the transport carries, or of the checksum where it
+//     carries nothing, and leaves the checksum as it was, complete: the receiver's
+//     kernel discards the packet and counts it (InCsumErrors). A datagram that was
+//     sent without a checksum arrives changed.
+//   - Duplicate lets a packet go on, and sends the same once more to the pod's own
+//     address by a raw socket. The copy comes over loopback, with a mark by which
+//     rules of Drop and Refuse know it.
+//   - Throttle is a line: a packet leaves when its last byte would have been
+//     transmitted, headers of IP and above included. The line keeps what half a second
+//     carries, at least 32 KiB and at most 4 MiB, and loses what comes then.
+//   - Delay keeps order: none leaves before one that came earlier.
+//   - Reorder lets a packet wait alone, while those behind it pass. It counts those
+//     that were overtaken; one that nothing followed was only late.
+//
+// A packet meets all effects of its flow, its port and its transport, in this order,
+// whatever the order in which they were applied. All packets of the peer are met,
+// ICMP too; neighbour discovery and the control port are not. When an effect is
+// undone, what it alone kept leaves at once, in order; what another keeps as well
+// waits for that.
+//
+// Draws come from the effect's seed, the flow's name and the action: the n-th packet
+// that meets the effect has the same fate in every run. Which packet is the n-th is
+// the system's doing, and of TCP never the same twice.
+//
+// # When the queue is full
+//
+// At most 16384 packets and 16 MiB wait, and what comes then is lost, as in a router.
+// Where this program is too slow to read, the kernel lets packets pass untouched
+// (fail open). Both are counted apart ([link.Count].Missed), the latter for every
+// effect of this agent, because nobody has seen whose packets they were. When this program dies, its queue is gone with it, with what
+// waited there; the rules it leaves then let packets pass (bypass).
+//
+// The queue exists only while an effect needs it. NFQUEUE is a target of x_tables;
+// kernels have it that lack the expression of nftables, and where it is missing the
+// expression is used. Hello says what is missing where there is neither.
+//
 // # Refusing one flow only
 //
 // Refusing A>B answers every packet that A sends to B, acknowledgements too, and
@@ -69,7 +138,7 @@
 //
 // # Streams
 //
-// HoldBack, Delay, Throttle, SlowClose and Slice between nodes, and every effect
+// HoldBack, Delay, Throttle, SlowClose, Slice and Limit between nodes, and every effect
 // between a client group and a node, are switched in the gates of package
 // link/stream. Between nodes they
 // need redirects (Config.Streams), laid before the system starts: connection
@@ -84,7 +153,8 @@
 // A client's connection always runs through gates, so that its link can be cut at
 // any time, and because both its halves end in the agent, Refuse of either flow
 // resets both at once and refuses new ones. While no effect is on it, it costs
-// what plain copying through another process does; see BenchmarkRoundTrip.
+// what plain copying through another process does; see
+// BenchmarkClientRoundTrip.
 //
 // # Names
 //

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 
 	"github.com/seatrial/seatrial/harness/link"
@@ -29,49 +30,119 @@ func (a *agent) apply(id string, e link.Effect, flows []link.Flow) error {
 	if err != nil {
 		return fmt.Errorf("effect %q: %w", id, err)
 	}
+	a.past.forget(id)
 	if len(inPackets) > 0 {
-		if a.noPackets != nil {
-			return fmt.Errorf("effect %q: %w", id, a.noPackets)
-		}
-		if err := a.cut(id, e, inPackets); err != nil {
+		if err := a.applyToPackets(id, e, inPackets); err != nil {
 			return fmt.Errorf("effect %q: %w", id, err)
 		}
 	}
 	if len(inStreams) > 0 {
 		if err := a.gates.Apply(id, e, inStreams); err != nil {
-			if len(inPackets) > 0 {
-				_, undoing := a.packets.undo(id)
-				err = errors.Join(err, undoing)
-			}
-			return fmt.Errorf("effect %q: %w", id, err)
+			return fmt.Errorf("effect %q: %w", id, errors.Join(err, a.undo(id)))
 		}
 	}
-	a.past.forget(id)
 	a.effects[id] = applied{e, slices.Clone(flows)}
 	return nil
+}
+
+// applyToPackets puts an effect on flows between nodes.
+func (a *agent) applyToPackets(id string, e link.Effect, flows []link.Flow) error {
+	switch {
+	case e.Action == link.Break:
+		if a.noBreak != nil {
+			return a.noBreak
+		}
+		aborted, err := abortConnections(toPeers(e, abortedPeers(*a.config, e, flows)))
+		a.past.keep(id, link.Count{Packets: uint64(aborted)})
+		return err
+	case a.noPackets != nil:
+		return a.noPackets
+	case e.Queued():
+		return a.enqueue(id, e, flows)
+	}
+	return a.cut(id, e, flows)
 }
 
 // cut lays the rules of an effect. Connections that it refuses are aborted before,
 // so that nobody writes into one that only the rules know to be dead, and after,
 // for those that were made meanwhile.
+//
+// What waits in the queue of a flow that is cut is swallowed by the cut, as
+// packets on the way are.
 func (a *agent) cut(id string, e link.Effect, flows []link.Flow) error {
-	refused := refusedPeers(*a.config, e, flows)
+	refused := abortedPeers(*a.config, e, flows)
 	if len(refused) > 0 {
-		if err := abortConnections(refused); err != nil {
+		if _, err := abortConnections(toPeers(e, refused)); err != nil {
 			return err
 		}
 	}
-	if err := a.packets.apply(id, packetRules(*a.config, a.redirects, e.Action, flows)); err != nil {
+	if err := a.packets.apply(id, packetRules(*a.config, a.redirects, e, flows)); err != nil {
 		return err
+	}
+	if a.queue != nil {
+		a.queue.discard(e, flows)
 	}
 	if len(refused) == 0 {
 		return nil
 	}
-	if err := abortConnections(refused); err != nil {
+	if _, err := abortConnections(toPeers(e, refused)); err != nil {
 		_, undoing := a.packets.undo(id)
 		return errors.Join(err, undoing)
 	}
 	return nil
+}
+
+// enqueue lets an effect on single packets act on the flows to this node; its flows
+// to others act there.
+func (a *agent) enqueue(id string, e link.Effect, flows []link.Flow) error {
+	if a.noQueue != nil {
+		return a.noQueue
+	}
+	if e.Action == link.Duplicate && a.noCopies != nil {
+		return a.noCopies
+	}
+	to := map[link.Flow][]netip.Addr{}
+	var rules []rule
+	for _, f := range flows {
+		if f.To != a.config.Node {
+			continue
+		}
+		to[f] = a.config.Peers[f.From]
+		for _, peer := range to[f] {
+			rules = append(rules, queueRules(e, peer, a.packets.toQueue(queueNumber))...)
+		}
+	}
+	if len(rules) == 0 {
+		return nil
+	}
+	if a.queue == nil {
+		q, err := openQueue(a.copies, a.settings.log)
+		if err != nil {
+			return err
+		}
+		a.queue = q
+	}
+	a.queue.apply(id, e, to)
+	if err := a.packets.apply(id, rules); err != nil {
+		return errors.Join(err, a.undo(id))
+	}
+	return nil
+}
+
+// dequeue takes effects on single packets away; their rules are gone already.
+func (a *agent) dequeue(ids []string) error {
+	if a.queue == nil {
+		return nil
+	}
+	for id, c := range a.queue.undo(ids...) {
+		a.past.keep(id, c)
+	}
+	if !a.queue.empty() {
+		return nil
+	}
+	err := a.queue.close()
+	a.queue = nil
+	return err
 }
 
 // undo takes effects away; the caller has a.mu. What the kernel would not let go
@@ -88,6 +159,9 @@ func (a *agent) undo(ids ...string) error {
 		}
 		for id, c := range counts {
 			a.past.keep(id, c)
+		}
+		if err := a.dequeue(ids); err != nil {
+			return fmt.Errorf("undo %q: %w", ids, err)
 		}
 	}
 	for _, id := range ids {
@@ -122,8 +196,14 @@ func (a *agent) heal() (undone []string, err error) {
 }
 
 // inForce lists the ids that the kernel and the gates have; the caller has a.mu.
+// A break has left nothing there, and is listed until it is undone.
 func (a *agent) inForce() ([]string, error) {
 	ids := slices.Concat(a.gates.Active(), a.names.active())
+	for id, is := range a.effects {
+		if is.effect.Action == link.Break {
+			ids = append(ids, id)
+		}
+	}
 	if a.noPackets == nil && a.config != nil {
 		inKernel, err := a.packets.active()
 		if err != nil {
@@ -152,6 +232,9 @@ func (a *agent) count(id string) (link.Count, error) {
 			return link.Count{}, fmt.Errorf("count of effect %q: %w", id, err)
 		}
 		count = count.Add(counts[id])
+	}
+	if a.queue != nil {
+		count = count.Add(a.queue.count(id))
 	}
 	return count, nil
 }

@@ -26,6 +26,7 @@ const (
 	chainOut      = "out"
 	chainIn       = "in"
 	chainRefuse   = "refuse"
+	chainQueue    = "queue"
 	chainRedirect = "redirect"
 	chainNames    = "names"
 )
@@ -40,20 +41,50 @@ type rule struct {
 // force is what the kernel says. One call at a time.
 type packets struct {
 	controlPort uint16
+	// toQueue is the expression that sends a packet to user space; nil where the
+	// kernel has none.
+	toQueue func(number uint16) []expr.Any
+
+	conn   *nftables.Conn // nil before the first exchange
+	socket *netlink.Conn  // the one of conn
 }
 
 var table = &nftables.Table{Name: tableName, Family: nftables.TableFamilyINet}
 
-// begin opens a batch. Each has a connection of its own: one that met an error
-// may have acknowledgements left unread, and the next batch would take them for its own.
-func begin() (*nftables.Conn, error) {
-	conn, err := nftables.New(nftables.WithSockOptions(func(c *netlink.Conn) error {
-		return c.SetDeadline(time.Now().Add(netlinkTimeout))
-	}))
-	if err != nil {
-		return nil, fmt.Errorf("open netlink: %w", err)
+// exchange does something with the kernel's tables: one batch, or lists and then one.
+//
+// The connection is kept. Closing one waits until the kernel has freed what was
+// deleted, for which every CPU must have forgotten it: tens of milliseconds, and no
+// other batch is let in meanwhile. Only where something failed it is closed:
+// acknowledgements may be left unread, and the next batch would take them for its own.
+func (p *packets) exchange(do func(conn *nftables.Conn) error) (err error) {
+	if p.conn == nil {
+		p.conn, err = nftables.New(nftables.AsLasting(), nftables.WithSockOptions(func(c *netlink.Conn) error {
+			p.socket = c
+			return nil
+		}))
+		if err != nil {
+			p.conn = nil
+			return fmt.Errorf("open netlink: %w", err)
+		}
 	}
-	return conn, nil
+	if err = p.socket.SetDeadline(time.Now().Add(netlinkTimeout)); err == nil {
+		err = do(p.conn)
+	}
+	if err != nil {
+		err = errors.Join(err, p.close())
+	}
+	return err
+}
+
+// close closes the connection; the next exchange opens another.
+func (p *packets) close() error {
+	if p.conn == nil {
+		return nil
+	}
+	err := p.conn.CloseLasting()
+	p.conn, p.socket = nil, nil
+	return err
 }
 
 // base are the chains, and the rules that come before those of any effect.
@@ -66,41 +97,53 @@ func (p *packets) base() ([]*nftables.Chain, []rule) {
 		chain(chainOut, nftables.ChainTypeFilter, nftables.ChainHookOutput, nftables.ChainPriorityRaw),
 		chain(chainIn, nftables.ChainTypeFilter, nftables.ChainHookPrerouting, nftables.ChainPriorityRaw),
 		chain(chainRefuse, nftables.ChainTypeFilter, nftables.ChainHookInput, nftables.ChainPriorityRaw),
+		// After `in`: what is dropped is not queued. Before connection tracking: that
+		// sees a packet when it is let go, and not at all when it is lost.
+		chain(chainQueue, nftables.ChainTypeFilter, nftables.ChainHookPrerouting, nftables.ChainPriorityRef(*nftables.ChainPriorityRaw+1)),
 		chain(chainRedirect, nftables.ChainTypeNAT, nftables.ChainHookOutput, nftables.ChainPriorityNATDest),
 		chain(chainNames, nftables.ChainTypeNAT, nftables.ChainHookOutput, namesPriority),
 	}
-	rules := []rule{{chainOut, join(fromTCP(p.controlPort), accept())}}
+	rules := []rule{
+		{chainOut, join(fromTCP(p.controlPort), accept())},
+		// A packet that is sent twice is not queued again, but cut like any other.
+		{chainQueue, join(arrivesOnLoopback(), accept())},
+	}
 	for _, name := range []string{chainIn, chainRefuse} {
+		// A reset that the kernel makes for the pod's own socket comes from the peer, over loopback.
+		rules = append(rules, rule{name, join(arrivesOnLoopback(), notMarked(copyMark), accept())})
+	}
+	for _, name := range []string{chainIn, chainRefuse, chainQueue} {
 		rules = append(rules,
-			// A reset that the kernel makes for the pod's own socket comes from the peer, over loopback.
-			rule{name, join(arrivesOnLoopback(), accept())},
 			rule{name, join(toTCP(p.controlPort), accept())},
 			rule{name, join(neighbourDiscovery(), accept())})
 	}
 	return chains, rules
 }
 
-// install makes the table new, in one batch; what an earlier agent left in it is
-// gone. A chain for redirects exists only if there are any: it switches
-// connection tracking on.
-func (p *packets) install(redirects []rule) error {
-	conn, err := begin()
-	if err != nil {
-		return err
-	}
+// renew makes the table empty, whatever an earlier agent left in it.
+func renew(conn *nftables.Conn) {
 	conn.AddTable(table)
 	conn.DelTable(table)
 	conn.AddTable(table)
+}
+
+// install makes the table new, in one batch. A chain for redirects exists only if
+// there are any: it switches connection tracking on.
+func (p *packets) install(redirects []rule) error {
 	chains, rules := p.base()
-	for _, c := range chains {
-		if c.Type != nftables.ChainTypeNAT || slices.ContainsFunc(redirects, func(r rule) bool { return r.chain == c.Name }) {
-			conn.AddChain(c)
+	err := p.exchange(func(conn *nftables.Conn) error {
+		renew(conn)
+		for _, c := range chains {
+			if c.Type != nftables.ChainTypeNAT || slices.ContainsFunc(redirects, func(r rule) bool { return r.chain == c.Name }) {
+				conn.AddChain(c)
+			}
 		}
-	}
-	for _, r := range append(rules, redirects...) {
-		conn.AddRule(&nftables.Rule{Table: table, Chain: &nftables.Chain{Name: r.chain, Table: table}, Exprs: r.exprs})
-	}
-	if err := conn.Flush(); err != nil {
+		for _, r := range append(rules, redirects...) {
+			conn.AddRule(&nftables.Rule{Table: table, Chain: &nftables.Chain{Name: r.chain, Table: table}, Exprs: r.exprs})
+		}
+		return conn.Flush()
+	})
+	if err != nil {
 		return fmt.Errorf("make the table %s: %w", tableName, err)
 	}
 	return nil
@@ -108,13 +151,12 @@ func (p *packets) install(redirects []rule) error {
 
 // remove deletes the table, whether or not it is there.
 func (p *packets) remove() error {
-	conn, err := begin()
+	err := p.exchange(func(conn *nftables.Conn) error {
+		conn.AddTable(table)
+		conn.DelTable(table)
+		return conn.Flush()
+	})
 	if err != nil {
-		return err
-	}
-	conn.AddTable(table)
-	conn.DelTable(table)
-	if err := conn.Flush(); err != nil {
 		return fmt.Errorf("remove the table %s: %w", tableName, err)
 	}
 	return nil
@@ -122,17 +164,16 @@ func (p *packets) remove() error {
 
 // apply puts the rules of an effect in force, all at once.
 func (p *packets) apply(id string, rules []rule) error {
-	conn, err := begin()
+	err := p.exchange(func(conn *nftables.Conn) error {
+		for _, r := range rules {
+			conn.AddRule(&nftables.Rule{
+				Table: table, Chain: &nftables.Chain{Name: r.chain, Table: table}, Exprs: r.exprs,
+				UserData: userdata.AppendString(nil, userdata.TypeComment, id),
+			})
+		}
+		return conn.Flush()
+	})
 	if err != nil {
-		return err
-	}
-	for _, r := range rules {
-		conn.AddRule(&nftables.Rule{
-			Table: table, Chain: &nftables.Chain{Name: r.chain, Table: table}, Exprs: r.exprs,
-			UserData: userdata.AppendString(nil, userdata.TypeComment, id),
-		})
-	}
-	if err := conn.Flush(); err != nil {
 		return fmt.Errorf("add %d rules: %w", len(rules), err)
 	}
 	return nil
@@ -141,44 +182,43 @@ func (p *packets) apply(id string, rules []rule) error {
 // undo deletes the rules of the effects, all at once, and returns what they had
 // counted.
 func (p *packets) undo(ids ...string) (map[string]link.Count, error) {
-	rules, err := p.rules()
-	if err != nil {
-		return nil, err
-	}
-	conn, err := begin()
-	if err != nil {
-		return nil, err
-	}
 	counts := map[string]link.Count{}
-	for _, r := range rules {
-		id, ok := userdata.GetString(r.UserData, userdata.TypeComment)
-		if !ok || !slices.Contains(ids, id) {
-			continue
+	err := p.exchange(func(conn *nftables.Conn) error {
+		rules, err := listRules(conn)
+		if err != nil {
+			return err
 		}
-		counts[id] = counts[id].Add(counted(r))
-		if err := conn.DelRule(r); err != nil {
-			return nil, fmt.Errorf("delete a rule of effect %q: %w", id, err)
+		for _, r := range rules {
+			id, ok := userdata.GetString(r.UserData, userdata.TypeComment)
+			if !ok || !slices.Contains(ids, id) {
+				continue
+			}
+			counts[id] = counts[id].Add(counted(r))
+			if err := conn.DelRule(r); err != nil {
+				return fmt.Errorf("delete a rule of effect %q: %w", id, err)
+			}
 		}
-	}
-	if err := conn.Flush(); err != nil {
-		return nil, fmt.Errorf("delete the rules of %d effects: %w", len(counts), err)
-	}
-	return counts, nil
+		if err := conn.Flush(); err != nil {
+			return fmt.Errorf("delete the rules of %d effects: %w", len(counts), err)
+		}
+		return nil
+	})
+	return counts, err
 }
 
 // counts are what the effects in force have done so far.
 func (p *packets) counts() (map[string]link.Count, error) {
-	rules, err := p.rules()
-	if err != nil {
-		return nil, err
-	}
 	counts := map[string]link.Count{}
-	for _, r := range rules {
-		if id, ok := userdata.GetString(r.UserData, userdata.TypeComment); ok {
-			counts[id] = counts[id].Add(counted(r))
+	err := p.exchange(func(conn *nftables.Conn) error {
+		rules, err := listRules(conn)
+		for _, r := range rules {
+			if id, ok := userdata.GetString(r.UserData, userdata.TypeComment); ok {
+				counts[id] = counts[id].Add(counted(r))
+			}
 		}
-	}
-	return counts, nil
+		return err
+	})
+	return counts, err
 }
 
 // active are the ids of the effects in force, sorted.
@@ -199,14 +239,10 @@ func counted(r *nftables.Rule) (sum link.Count) {
 	return sum
 }
 
-// rules are those of all effects, as the kernel has them.
-func (p *packets) rules() ([]*nftables.Rule, error) {
-	conn, err := begin()
-	if err != nil {
-		return nil, err
-	}
+// listRules are those of all effects, as the kernel has them.
+func listRules(conn *nftables.Conn) ([]*nftables.Rule, error) {
 	var all []*nftables.Rule
-	for _, name := range []string{chainOut, chainIn, chainRefuse} {
+	for _, name := range []string{chainOut, chainIn, chainRefuse, chainQueue} {
 		chain := &nftables.Chain{Name: name, Table: table}
 		rules, err := conn.GetRules(table, chain)
 		if err != nil {
@@ -225,4 +261,34 @@ func (p *packets) unavailable() error {
 	}
 	return errors.Join(err, errors.New(
 		"faults on packets need nftables in the kernel, and the capability NET_ADMIN for the agent's container"))
+}
+
+// findQueue looks for a way to send packets to user space, and says what is missing
+// where there is none.
+func (p *packets) findQueue() error {
+	var errs []error
+	for _, expression := range []func(uint16) []expr.Any{toQueueByTarget, toQueueByExpression} {
+		// All in one batch: nothing of it is left, however it ends.
+		err := p.exchange(func(conn *nftables.Conn) error {
+			renew(conn)
+			chain := conn.AddChain(&nftables.Chain{Name: chainQueue, Table: table})
+			conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: expression(queueNumber)})
+			conn.DelTable(table)
+			return conn.Flush()
+		})
+		if err == nil {
+			p.toQueue = expression
+			break
+		}
+		errs = append(errs, err)
+	}
+	if p.toQueue == nil {
+		return fmt.Errorf("send packets to user space: %w: that needs the target NFQUEUE (xt_NFQUEUE with nft_compat) or the expression queue (nft_queue) in the kernel",
+			errors.Join(errs...))
+	}
+	q, err := openNetfilterQueue()
+	if err != nil {
+		return fmt.Errorf("take packets in user space: %w: that needs nfnetlink_queue in the kernel", err)
+	}
+	return q.close()
 }

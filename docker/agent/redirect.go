@@ -87,7 +87,7 @@ func (a *agent) openRedirects(config wire.Config) (redirects []*redirect, err er
 
 func (a *agent) serveRedirect(node link.End, r *redirect) {
 	r.relay = &stream.Relay{
-		Switch: a.gates, From: node, To: r.peer, Port: strconv.Itoa(int(r.upstream.Port())),
+		Switch: a.gates, From: node, To: r.peer, Port: strconv.Itoa(int(r.upstream.Port())), Number: r.upstream.Port(),
 		Dial:  stream.DialTo(r.upstream.String(), stream.Mark(mark)),
 		Probe: r.upstream.Port() == a.settings.probePort,
 	}

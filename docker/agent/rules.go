@@ -6,7 +6,10 @@ import (
 
 	"github.com/google/nftables/binaryutil"
 	"github.com/google/nftables/expr"
+	"github.com/google/nftables/xt"
 	"golang.org/x/sys/unix"
+
+	"github.com/seatrial/seatrial/harness/link"
 )
 
 // What a packet must be for a rule to act on it, and what the rule does. Each
@@ -56,9 +59,46 @@ func fromTCP(p uint16) []expr.Any { return tcpPort(p, 0) }
 func toTCP(p uint16) []expr.Any { return tcpPort(p, 2) }
 
 func tcpPort(p uint16, offset uint32) []expr.Any {
-	return append(protocol(unix.IPPROTO_TCP),
-		payloadIs(expr.PayloadBaseTransportHeader, offset, binary.BigEndian.AppendUint16(nil, p))...)
+	return append(protocol(unix.IPPROTO_TCP), portAt(p, offset)...)
 }
+
+// portAt is `th sport p` at offset 0 and `th dport p` at offset 2, for a packet
+// known to be TCP or UDP.
+func portAt(p uint16, offset uint32) []expr.Any {
+	return payloadIs(expr.PayloadBaseTransportHeader, offset, binary.BigEndian.AppendUint16(nil, p))
+}
+
+// narrowings are the matches of which a packet must meet one to be of the effect's
+// port and transport. Each is for one protocol; 0 is every protocol.
+func narrowings(e link.Effect) (each []narrowing) {
+	protocols := []byte{unix.IPPROTO_TCP, unix.IPPROTO_UDP}
+	switch {
+	case e.Transport == link.TCP:
+		protocols = protocols[:1]
+	case e.Transport == link.UDP:
+		protocols = protocols[1:]
+	case e.Port == 0:
+		return []narrowing{{}}
+	}
+	for _, p := range protocols {
+		if e.Port == 0 {
+			each = append(each, narrowing{p, protocol(p)})
+			continue
+		}
+		for _, offset := range []uint32{0, 2} {
+			each = append(each, narrowing{p, join(protocol(p), portAt(e.Port, offset))})
+		}
+	}
+	return each
+}
+
+type narrowing struct {
+	protocol byte
+	match    []expr.Any
+}
+
+// allows reports whether packets of the protocol can meet the narrowing.
+func (n narrowing) allows(protocol byte) bool { return n.protocol == 0 || n.protocol == protocol }
 
 // notReset is `tcp flags & rst == 0`, for a packet known to be TCP.
 func notReset() []expr.Any {
@@ -106,6 +146,23 @@ func countAndReset() []expr.Any {
 func countAndUnreachable() []expr.Any {
 	return []expr.Any{&expr.Counter{}, &expr.Reject{
 		Type: unix.NFT_REJECT_ICMPX_UNREACH, Code: unix.NFT_REJECT_ICMPX_PORT_UNREACH}}
+}
+
+// toQueueByTarget is `queue num n bypass` by way of xt_NFQUEUE, struct
+// xt_NFQ_info_v3: kernels have it that lack the expression of nftables.
+func toQueueByTarget(number uint16) []expr.Any {
+	const queues, bypass = 1, 1
+	var info []byte
+	for _, v := range []uint16{number, queues, bypass} {
+		info = binary.NativeEndian.AppendUint16(info, v)
+	}
+	aligned := xt.Unknown(append(info, 0, 0)) // to 8 bytes, as x_tables wants it
+	return []expr.Any{&expr.Target{Name: "NFQUEUE", Rev: 3, Info: &aligned}}
+}
+
+// toQueueByExpression is `queue flags bypass to n`.
+func toQueueByExpression(number uint16) []expr.Any {
+	return []expr.Any{&expr.Queue{Num: number, Total: 1, Flag: expr.QueueFlagBypass}}
 }
 
 // redirectTo is `redirect to :p`.

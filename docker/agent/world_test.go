@@ -32,6 +32,7 @@ const (
 	envExit   = "SEATRIAL_TEST_EXIT"
 	testToken = "s3cret"
 	peerPort  = 5000
+	peerPort2 = 5001
 	within    = 10 * time.Second
 	// soon is how long something that must not happen is waited for.
 	soon = 150 * time.Millisecond
@@ -175,7 +176,7 @@ func (w *world) remove(t testing.TB) {
 func (w *world) configure(t testing.TB, streams bool) {
 	t.Helper()
 	for _, n := range w.nodes {
-		c := wire.Config{Node: n.name, Peers: map[link.End][]netip.Addr{}, PeerPorts: []uint16{peerPort}, Streams: streams}
+		c := wire.Config{Node: n.name, Peers: map[link.End][]netip.Addr{}, PeerPorts: []uint16{peerPort, peerPort2}, Streams: streams}
 		for _, p := range w.nodes {
 			if p != n {
 				c.Peers[p.name] = []netip.Addr{p.v4, p.v6}

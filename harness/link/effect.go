@@ -6,7 +6,7 @@ import (
 )
 
 // Actions are all that there are.
-var Actions = []Action{Drop, Refuse, HoldBack, Delay, Throttle, SlowClose, Slice, Limit, Lose, Reorder, Duplicate, Corrupt}
+var Actions = []Action{Drop, Refuse, HoldBack, Delay, Throttle, SlowClose, Slice, Limit, Break, Lose, Reorder, Duplicate, Corrupt}
 
 // Validate says what is wrong with an effect: a parameter that its action needs
 // and that is missing, or one that it does not have. An effect with a parameter
@@ -34,7 +34,7 @@ func (e Effect) Validate() error {
 		}
 	}
 	switch e.Action {
-	case Drop, Refuse, HoldBack:
+	case Drop, Refuse, HoldBack, Break:
 	case Delay:
 		if e.Latency+e.Jitter <= 0 {
 			return fmt.Errorf("%s wants a latency or a jitter above zero", e.Action)
@@ -65,14 +65,18 @@ func (e Effect) Validate() error {
 		if e.Burst > 1 && e.Probability == 1 {
 			return fmt.Errorf("%s with probability 1 loses everything, so it has no bursts: %s does that", e.Action, Drop)
 		}
+		if most := float64(e.Burst) / float64(e.Burst+1); e.Burst > 1 && e.Probability > most {
+			return fmt.Errorf("%s of %v of all packets, %d in a row on average, leaves less than one packet between two bursts: at most %.4g can be lost so, or make the burst longer",
+				e.Action, e.Probability, e.Burst, most)
+		}
 	default:
 		return fmt.Errorf("unknown action %q: there are %v", e.Action, Actions)
 	}
 	if e.Transport != "" && e.Transport != TCP && e.Transport != UDP {
 		return fmt.Errorf("%s: unknown transport %q: there are %s and %s; nothing is both", e.Action, e.Transport, TCP, UDP)
 	}
-	if e.Stream() && e.Transport == UDP {
-		return fmt.Errorf("%s works on byte streams, and datagrams are none", e.Action)
+	if (e.Stream() || e.Action == Break) && e.Transport == UDP {
+		return fmt.Errorf("%s works on connections, and datagrams have none", e.Action)
 	}
 	return nil
 }

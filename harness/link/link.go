@@ -59,6 +59,10 @@ const (
 	Slice Action = "slice"
 	// Limit resets a connection once so many bytes have passed on it.
 	Limit Action = "limit"
+	// Break resets the connections that there are, idle ones too, once: new ones
+	// are let through. It acts on a link, whichever of its flows is named, and
+	// undoing it changes nothing.
+	Break Action = "break"
 	// Lose drops packets at random, alone or in bursts.
 	Lose Action = "lose"
 	// Reorder lets packets at random be overtaken by those behind them.
@@ -90,7 +94,7 @@ type Effect struct {
 	// Seed makes the draws of Jitter and Probability repeatable.
 	Seed uint64 `json:"seed,omitempty"`
 	// BytesPerSecond is for Throttle: what passes on each connection of the flow, or
-	// with Packets on the flow.
+	// with Packets on the flow, headers of IP and above included.
 	BytesPerSecond int64 `json:"bytes_per_second,omitempty"`
 	// SliceBytes is for Slice: the size of a piece.
 	SliceBytes int `json:"slice_bytes,omitempty"`
@@ -100,7 +104,8 @@ type Effect struct {
 	// that they fall on, above 0 and at most 1.
 	Probability float64 `json:"probability,omitempty"`
 	// Burst is for Lose: how many packets are lost in a row on average. The share
-	// stays Probability; 0 and 1 lose each packet for itself.
+	// stays Probability, which is at most Burst/(Burst+1): a packet passes between
+	// two bursts. 0 and 1 lose each packet for itself.
 	Burst int `json:"burst,omitempty"`
 	// Packets lets Delay and Throttle work on packets of every protocol instead of
 	// on byte streams: the link stays plain, and no redirect is needed.
@@ -140,13 +145,25 @@ func (e Effect) Queued() bool {
 type Count struct {
 	Packets uint64 `json:"packets"` // packets, or chunks of a stream
 	Bytes   uint64 `json:"bytes"`
+	// Missed are packets that the effect might have met and did not: the queue was
+	// full. What the kernel could not queue has passed untouched; what had no
+	// room to wait is lost.
+	Missed uint64 `json:"missed,omitempty"`
 }
 
 // Add sums two counts.
-func (c Count) Add(d Count) Count { return Count{c.Packets + d.Packets, c.Bytes + d.Bytes} }
+func (c Count) Add(d Count) Count {
+	return Count{Packets: c.Packets + d.Packets, Bytes: c.Bytes + d.Bytes, Missed: c.Missed + d.Missed}
+}
 
-// String is "3 packets, 180 bytes".
-func (c Count) String() string { return fmt.Sprintf("%d packets, %d bytes", c.Packets, c.Bytes) }
+// String is "3 packets, 180 bytes", and with Missed ", 2 packets missed".
+func (c Count) String() string {
+	text := fmt.Sprintf("%d packets, %d bytes", c.Packets, c.Bytes)
+	if c.Missed > 0 {
+		text += fmt.Sprintf(", %d packets missed: the queue was full", c.Missed)
+	}
+	return text
+}
 
 // Dialer opens connections from a client group to a node.
 type Dialer interface {

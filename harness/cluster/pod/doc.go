@@ -6,9 +6,9 @@
 // One bridge network, and for every node a pod of two containers. The agent
 // (package docker/agent, from an image that holds nothing else) owns the
 // network namespace, the address and the one published port; it is the only
-// container with a capability, NET_ADMIN. The system's own container joins that
-// namespace and is otherwise untouched: kill it and its pod keeps its address
-// and its port.
+// container with capabilities: NET_ADMIN, and NET_RAW to send a packet twice.
+// The system's own container joins that namespace and is otherwise untouched:
+// kill it and its pod keeps its address and its port.
 //
 //	runtime := pod.Runtime{}
 //	if err := runtime.Available(ctx); err != nil { … }

@@ -20,20 +20,26 @@ import (
 type network struct {
 	pods    []*pod
 	byName  map[string]*pod
+	ports   []cluster.Port
 	streams bool
 	names   bool
 	nonce   atomic.Uint64
 }
 
 // Applies implements [cluster.Network]. It answers for links between nodes; on
-// those between a client group and a node every action exists, see Apply.
+// those between a client group and a node every action on streams exists, see Apply.
 func (n *network) Applies(effect link.Effect) error { return n.applies(effect, true) }
 
 // applies says whether the effect exists: between nodes it is one on packets, or
 // needs redirected links; a client's connection always runs through gates.
 func (n *network) applies(effect link.Effect, betweenNodes bool) error {
 	action := effect.Action
+	if err := cluster.Declares(n.ports, effect); err != nil {
+		return err
+	}
 	switch {
+	case effect.Transport == link.UDP && !betweenNodes:
+		return fmt.Errorf("%s of UDP does not apply to the link of a client group: it is a byte stream through the agent", action)
 	case effect.Queued():
 		if !betweenNodes {
 			return fmt.Errorf("%s of packets does not apply to the link of a client group: it is a byte stream through the agent", action)
@@ -41,6 +47,15 @@ func (n *network) applies(effect link.Effect, betweenNodes bool) error {
 		for _, p := range n.pods {
 			if p.info.Queue != "" {
 				return fmt.Errorf("%s does not apply: in the pod of %s packets can't be queued: %s", action, p.name, p.info.Queue)
+			}
+			if action == link.Duplicate && p.info.Duplicate != "" {
+				return fmt.Errorf("%s does not apply: in the pod of %s packets can't be sent twice: %s", action, p.name, p.info.Duplicate)
+			}
+		}
+	case action == link.Break:
+		for _, p := range n.pods {
+			if betweenNodes && p.info.Break != "" {
+				return fmt.Errorf("%s does not apply: in the pod of %s connections can't be aborted: %s", action, p.name, p.info.Break)
 			}
 		}
 	case !effect.Stream():

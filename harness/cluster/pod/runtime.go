@@ -156,7 +156,7 @@ func newRunning(system cluster.PodSystem, options cluster.Options, docker *testc
 		p := &pod{name: name}
 		c.pods, c.byName[name] = append(c.pods, p), p
 	}
-	c.network = &network{pods: c.pods, byName: c.byName, streams: options.Streams, names: options.Names}
+	c.network = &network{pods: c.pods, byName: c.byName, ports: c.system.Ports(), streams: options.Streams, names: options.Names}
 	return c, nil
 }
 

@@ -195,7 +195,7 @@ func (c *running) agentRequest(p *pod) testcontainers.GenericContainerRequest {
 				host.NetworkMode = container.NetworkMode(c.networkName)
 				host.PortBindings = mobynet.PortMap{controlPort: {{HostIP: c.place.bind(), HostPort: "0"}}}
 				host.CapDrop = []string{"ALL"}
-				host.CapAdd = []string{"NET_ADMIN"}
+				host.CapAdd = []string{"NET_ADMIN", "NET_RAW"}
 				host.SecurityOpt = []string{"no-new-privileges"}
 				host.ReadonlyRootfs = true
 				host.Resources = limits(agentMemory, 0, agentPIDs)

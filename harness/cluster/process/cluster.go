@@ -35,7 +35,7 @@ func (c *runningCluster) start(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	c.network = &network{sw: c.layout.sw}
+	c.network = &network{sw: c.layout.sw, ports: c.layout.ports}
 	for _, name := range c.system.NodeNames() {
 		if err := c.prepare(name, path); err != nil {
 			return fmt.Errorf("node %s: %w", name, err)

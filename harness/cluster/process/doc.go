@@ -37,7 +37,15 @@
 //	delay,    the same; only TCP                         the same; only TCP
 //	throttle,
 //	slow-close,
-//	slice
+//	slice, limit
+//	break     connections are reset at once; new ones    the same
+//	          pass
+//	lose,     do not apply: there are no packets of      packets, one by one, through a
+//	reorder,  a link's own                               queue in user space
+//	duplicate,
+//	corrupt
+//	one port  the number that the system declares, not   the port
+//	          the one that it listens on here
 //	dead peer the relay accepts, then resets             refused
 //	kill,     the same: signals to the process group     the same; pause is the freezer
 //	stop,

@@ -85,7 +85,7 @@ func (l *layout) relay(ctx context.Context, way hop) error {
 	}
 	r := &relayed{
 		relay: &stream.Relay{
-			Switch: l.sw, From: way.from, To: link.End(way.to.node), Port: way.to.port,
+			Switch: l.sw, From: way.from, To: link.End(way.to.node), Port: way.to.port, Number: l.declared(way.to.port),
 			Dial: stream.DialTo(l.reserved[way.to].address(), nil),
 		},
 		address: listener.Addr().String(),
@@ -94,6 +94,17 @@ func (l *layout) relay(ctx context.Context, way hop) error {
 	l.between[way] = r
 	go func() { r.served <- r.relay.Serve(listener) }()
 	return nil
+}
+
+// declared is the number of a port as the system declares it: what an effect means
+// by it, whatever number the port has here.
+func (l *layout) declared(name string) uint16 {
+	for _, p := range l.ports {
+		if p.Name == name {
+			return uint16(p.Number)
+		}
+	}
+	return 0
 }
 
 // Listen implements [cluster.Addresses].
@@ -185,7 +196,7 @@ func (l *layout) client(way hop) *stream.Relay {
 	defer l.mu.Unlock()
 	r := l.clients[way]
 	if r == nil {
-		r = &stream.Relay{Switch: l.sw, From: way.from, To: link.End(way.to.node), Port: way.to.port}
+		r = &stream.Relay{Switch: l.sw, From: way.from, To: link.End(way.to.node), Port: way.to.port, Number: l.declared(way.to.port)}
 		l.clients[way] = r
 	}
 	return r

@@ -18,14 +18,18 @@ import (
 // network implements [cluster.Network] over the switch that all relays share.
 type network struct {
 	sw     *stream.Switch
+	ports  []cluster.Port
 	probes atomic.Uint64
 }
 
 func (n *network) Applies(effect link.Effect) error {
-	if effect.Stream() || effect.Action == link.Drop || effect.Action == link.Refuse {
-		return nil
+	if effect.Queued() {
+		return fmt.Errorf("%s of packets does not apply to the process runtime: its links are byte streams through a proxy, without packets of their own; run it in pods", effect.Action)
 	}
-	return fmt.Errorf("%s of packets does not apply to the process runtime: its links are byte streams through a proxy, without packets of their own; run it in pods", effect.Action)
+	if effect.Transport == link.UDP {
+		return fmt.Errorf("%s of UDP does not apply to the process runtime: its links are TCP through a proxy; run it in pods", effect.Action)
+	}
+	return cluster.Declares(n.ports, effect)
 }
 
 func (n *network) Apply(ctx context.Context, id string, effect link.Effect, flows []link.Flow) error {
@@ -50,7 +54,8 @@ func (n *network) Active(context.Context) ([]string, error) { return n.sw.Active
 
 // Probe sends a number through a relay of its own with the flow's gate, and takes
 // it out at the far end: nothing comes back over the network, so one direction is
-// tested, and the time is that of one way.
+// tested, and the time is that of one way. It has no port, so an effect on one port
+// does not meet it.
 func (n *network) Probe(ctx context.Context, flow link.Flow, timeout time.Duration) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -109,7 +114,7 @@ func (d dialer) DialAs(ctx context.Context, group link.End, address string) (net
 	fail := func(err error) (net.Conn, error) {
 		return nil, fmt.Errorf("dial %s of node %s as %s: %w", to.port, to.node, group, err)
 	}
-	if err := d.layout.sw.Admit(ctx, group, link.End(to.node)); err != nil {
+	if err := d.layout.sw.Admit(ctx, group, link.End(to.node), d.layout.declared(to.port)); err != nil {
 		return fail(err)
 	}
 	node, err := stream.DialTo(d.layout.reserved[to].address(), nil)(ctx)

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
 	"slices"
@@ -56,6 +57,9 @@ type lane struct {
 	left    time.Time // when the last piece left under a pause
 	endCame time.Time
 	slowed  []*effect // the slow closes that the end waits for
+
+	// sent is what has passed under each limit; only the sink's writer has it.
+	sent map[*effect]int64
 
 	// inChain is how many bytes are between the source and the sink, the gate's own
 	// among them. Only the source adds to it.
@@ -214,13 +218,13 @@ func (l *lane) draw() (sum time.Duration) {
 	return sum
 }
 
-// source is the lane's own stream of draws for an effect: by the effect's seed,
-// the flow's name and the connection's number on it, so no lane moves another's.
+// source is the lane's own stream of draws for an effect: by the effect's seed, the
+// flow's name with its port and the connection's number on it, so no lane moves another's.
 func (l *lane) source(e *effect) *rand.Rand {
 	r := l.draws[e]
 	if r == nil {
 		name := fnv.New64a()
-		_, _ = name.Write([]byte(l.cell.flow.String()))
+		_, _ = fmt.Fprintf(name, "%s:%d", l.cell.flow, l.cell.port)
 		r = rand.New(rand.NewPCG(e.Seed, name.Sum64()+l.number))
 		if l.draws == nil {
 			l.draws = map[*effect]*rand.Rand{}

@@ -10,7 +10,7 @@ import (
 )
 
 func draws(flow link.Flow, number uint64, e link.Effect) []time.Duration {
-	l := &lane{cell: newCell(flow), number: number}
+	l := &lane{cell: newCell(flow, 0), number: number}
 	l.follow(newTable([]*effect{{Effect: e}}))
 	var drawn []time.Duration
 	for range 32 {
@@ -40,7 +40,7 @@ func TestJitterRepeatsBySeedFlowAndConnection(t *testing.T) {
 }
 
 func TestDelaysAdd(t *testing.T) {
-	l := &lane{cell: newCell(link.Flow{From: "n1", To: "n2"})}
+	l := &lane{cell: newCell(link.Flow{From: "n1", To: "n2"}, 0)}
 	slow := func(d time.Duration) *effect { return &effect{Effect: link.Effect{Action: link.Delay, Latency: d}} }
 	both := newTable([]*effect{slow(time.Second), slow(time.Minute)})
 	l.follow(both)
@@ -77,7 +77,7 @@ func TestAThrottledGateKeepsLess(t *testing.T) {
 		for _, a := range actions {
 			effects = append(effects, &effect{Effect: a})
 		}
-		l := &lane{cell: newCell(link.Flow{From: "n1", To: "n2"})}
+		l := &lane{cell: newCell(link.Flow{From: "n1", To: "n2"}, 0)}
 		l.follow(newTable(effects))
 		return l.limit()
 	}

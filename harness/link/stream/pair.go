@@ -108,12 +108,20 @@ type sink struct {
 	from, to *end
 }
 
-// Write puts what came through the chain.
+// Write puts what came through the chain, as far as no limit is reached.
 func (s *sink) Write(chunk []byte) (int, error) {
-	n, err := s.put(chunk)
+	pass, reached := s.lane.allowed(len(chunk))
+	n, err := s.put(chunk[:pass])
 	s.lane.inChain.Add(int64(-n))
+	if reached != nil && err == nil {
+		s.lane.pair.abort()
+		err = errLimit
+	}
 	return n, err
 }
+
+// errLimit ends a direction whose connection a limit has reset.
+var errLimit = errors.New("the connection has reached its limit")
 
 // put notes that the connection is broken: a socket reports its reset once, to
 // the reader or to the writer, and then looks like one that ended in order.

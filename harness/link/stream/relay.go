@@ -18,13 +18,15 @@ import (
 )
 
 // Relay is one proxied link: connections that From makes to a port of To. What
-// From sends is the flow From→To; what To answers is the flow To→From.
+// From sends is the flow From→To; what To answers is the flow To→From, of the same port.
 // The fields are set before the first call and not changed after.
 type Relay struct {
 	Switch   *Switch
 	From, To link.End
-	// Port names the port, in errors.
-	Port string
+	// Port names the port, in errors. Number is what an effect means by it; with 0
+	// only effects on every port act here.
+	Port   string
+	Number uint16
 	// Dial connects to the upstream, for [Relay.Serve]. It is called when a new
 	// connection is let through, with a context that ends after [DialTimeout] or
 	// when the relay is closed.
@@ -139,9 +141,9 @@ func (r *Relay) cells() (out, back *cell) {
 	r.Switch.mu.Lock()
 	defer r.Switch.mu.Unlock()
 	if r.Probe {
-		return r.Switch.cellOf(flow), newCell(flow.Reverse())
+		return r.Switch.cellOf(flow, r.Number), newCell(flow.Reverse(), r.Number)
 	}
-	return r.Switch.cellOf(flow), r.Switch.cellOf(flow.Reverse())
+	return r.Switch.cellOf(flow, r.Number), r.Switch.cellOf(flow.Reverse(), r.Number)
 }
 
 // Join relays between two connections: client is From's, upstream is To's. They

@@ -145,7 +145,7 @@ func TestRefuseResetsOldConnectionsAndNewOnes(t *testing.T) {
 	require.Equal(t, link.Count{Packets: 1}, s.Count("reject"))
 	refused(t, address)
 	waitCount(t, s, "reject", link.Count{Packets: 2})
-	require.ErrorIs(t, s.Admit(t.Context(), "a", "b"), syscall.ECONNREFUSED)
+	require.ErrorIs(t, s.Admit(t.Context(), "a", "b", 0), syscall.ECONNREFUSED)
 
 	near, _ := loopback(t)
 	far, _ := loopback(t)
@@ -186,7 +186,7 @@ func TestANewConnectionWaitsWhileHeld(t *testing.T) {
 
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 			defer cancel()
-			require.ErrorIs(t, s.Admit(ctx, "a", "b"), context.DeadlineExceeded)
+			require.ErrorIs(t, s.Admit(ctx, "a", "b", 0), context.DeadlineExceeded)
 
 			s.Undo("cut")
 			receive(t, conn, "hello")
@@ -376,6 +376,7 @@ func TestSwitchingUnderLoadLosesNothing(t *testing.T) {
 	for seed := range uint64(4) {
 		a, b := joined(t, r)
 		for _, way := range [][2]net.Conn{{a, b}, {b, a}} {
+			require.NoError(t, way[0].SetDeadline(time.Now().Add(6*within))) // a busy machine needs its time
 			wait.Go(func() {
 				data := make([]byte, size)
 				source := rand.New(rand.NewPCG(seed, 1))

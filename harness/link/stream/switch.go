@@ -21,8 +21,8 @@ import (
 type Switch struct {
 	server *toxiproxy.ApiServer // toxiproxy wants one; it never listens
 
-	mu    sync.Mutex
-	cells map[link.Flow]*cell
+	mu   sync.Mutex
+	ways map[link.Flow]*way
 	// effects are those in force and those undone: a count outlives its effect.
 	effects map[string]*effect
 }
@@ -32,7 +32,7 @@ func NewSwitch() *Switch {
 	registerGate()
 	return &Switch{
 		server:  toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()),
-		cells:   map[link.Flow]*cell{},
+		ways:    map[link.Flow]*way{},
 		effects: map[string]*effect{},
 	}
 }
@@ -52,9 +52,17 @@ func (e *effect) count(bytes int) {
 	e.bytes.Add(uint64(bytes))
 }
 
-// cell is one flow: its table, and the connections that run through it.
+// way is one flow: what is done to it, and its part by port. A port that is used
+// for the first time meets the effects that are there already.
+type way struct {
+	effects []*effect // in the order they were applied
+	cells   map[uint16]*cell
+}
+
+// cell is one port of a flow: its table, and the connections that run through it.
 type cell struct {
 	flow  link.Flow
+	port  uint16
 	table atomic.Pointer[table]
 	pairs map[*pair]struct{} // guarded by Switch.mu
 	// joined counts the connections so far: each draws its jitter from a stream of its own.
@@ -121,20 +129,46 @@ func closes(a link.Action) bool    { return a == link.SlowClose }
 // admits reports whether the action concerns a connection that is being made.
 func admits(a link.Action) bool { return holds(a) || refuses(a) || delays(a) }
 
-// cellOf returns the flow's cell; the caller has s.mu.
-func (s *Switch) cellOf(flow link.Flow) *cell {
-	c := s.cells[flow]
+// reaches reports whether the effect is on that port.
+func (e *effect) reaches(port uint16) bool { return e.Port == 0 || e.Port == port }
+
+// wayOf returns the flow's way; the caller has s.mu.
+func (s *Switch) wayOf(flow link.Flow) *way {
+	w := s.ways[flow]
+	if w == nil {
+		w = &way{cells: map[uint16]*cell{}}
+		s.ways[flow] = w
+	}
+	return w
+}
+
+// cellOf returns the cell of a port of the flow; the caller has s.mu.
+func (s *Switch) cellOf(flow link.Flow, port uint16) *cell {
+	w := s.wayOf(flow)
+	c := w.cells[port]
 	if c == nil {
-		c = newCell(flow)
-		s.cells[flow] = c
+		c = newCell(flow, port)
+		c.table.Store(w.tableFor(port))
+		w.cells[port] = c
 	}
 	return c
 }
 
-func newCell(flow link.Flow) *cell {
-	c := &cell{flow: flow, pairs: map[*pair]struct{}{}}
+func newCell(flow link.Flow, port uint16) *cell {
+	c := &cell{flow: flow, port: port, pairs: map[*pair]struct{}{}}
 	c.table.Store(newTable(nil))
 	return c
+}
+
+// tableFor is what is done on that port.
+func (w *way) tableFor(port uint16) *table {
+	var on []*effect
+	for _, e := range w.effects {
+		if e.reaches(port) {
+			on = append(on, e)
+		}
+	}
+	return newTable(on)
 }
 
 // Apply puts an effect on every flow, under an id of the caller's. The same call
@@ -154,15 +188,16 @@ func (s *Switch) Apply(id string, e link.Effect, flows []link.Flow) error {
 	}
 	added := &effect{Effect: e, id: id, flows: slices.Clone(flows)}
 	s.effects[id] = added
-	cut := s.swap(flows, func(effects []*effect) []*effect {
-		return append(slices.Clone(effects), added)
-	})
+	if e.Action != link.Break { // which is over as soon as it was applied
+		s.swap(added, func(effects []*effect) []*effect { return append(effects, added) })
+	}
+	var ended map[*pair]struct{}
+	if e.Action == link.Break || e.Action == link.Refuse {
+		ended = s.connections(added)
+	}
 	s.mu.Unlock()
 
-	if e.Action != link.Refuse {
-		return nil
-	}
-	for p := range cut {
+	for p := range ended {
 		if !p.probe() {
 			added.count(0)
 		}
@@ -180,27 +215,30 @@ func (s *Switch) Undo(id string) {
 		return
 	}
 	e.undone = true
-	s.swap(e.flows, func(effects []*effect) []*effect {
-		return slices.DeleteFunc(slices.Clone(effects), func(o *effect) bool { return o == e })
+	s.swap(e, func(effects []*effect) []*effect {
+		return slices.DeleteFunc(effects, func(o *effect) bool { return o == e })
 	})
 }
 
-// swap gives each flow a new table, all tables first and the waking of gates
-// after, and returns the connections on those flows. The caller has s.mu.
-func (s *Switch) swap(flows []link.Flow, change func([]*effect) []*effect) map[*pair]struct{} {
+// swap changes the effects of each flow of e, and gives each port that e reaches a
+// new table: all tables first, and the waking of gates after. The caller has s.mu.
+func (s *Switch) swap(e *effect, change func([]*effect) []*effect) {
 	var cells []*cell
 	var next []*table
 	seen := map[link.Flow]bool{}
-	on := map[*pair]struct{}{}
-	for _, flow := range flows {
+	for _, flow := range e.flows {
 		if seen[flow] {
 			continue
 		}
 		seen[flow] = true
-		c := s.cellOf(flow)
-		cells = append(cells, c)
-		next = append(next, newTable(change(c.table.Load().effects)))
-		maps.Copy(on, c.pairs)
+		w := s.wayOf(flow)
+		w.effects = change(slices.Clone(w.effects))
+		for port, c := range w.cells {
+			if e.reaches(port) {
+				cells = append(cells, c)
+				next = append(next, w.tableFor(port))
+			}
+		}
 	}
 	old := make([]*table, len(cells))
 	for i, c := range cells {
@@ -209,13 +247,26 @@ func (s *Switch) swap(flows []link.Flow, change func([]*effect) []*effect) map[*
 	for _, t := range old {
 		close(t.changed)
 	}
+}
+
+// connections are those that the effect reaches. Each runs both ways, so either of
+// its flows will do. The caller has s.mu.
+func (s *Switch) connections(e *effect) map[*pair]struct{} {
+	on := map[*pair]struct{}{}
+	for _, flow := range e.flows {
+		for port, c := range s.wayOf(flow).cells {
+			if e.reaches(port) {
+				maps.Copy(on, c.pairs)
+			}
+		}
+	}
 	return on
 }
 
 // Count is what the effect of that id did so far: chunks held or delayed, ends of
-// streams and new connections among them; connections reset and refused; pieces
-// that a throttle made wait, or that were cut off longer chunks; ends that a slow
-// close kept.
+// streams and new connections among them; connections reset and refused, by a limit
+// with the bytes that it had let pass; pieces that a throttle made wait, or that
+// were cut off longer chunks; ends that a slow close kept.
 // It is still known after Undo. The count of an unknown id is zero.
 func (s *Switch) Count(id string) link.Count {
 	s.mu.Lock()
@@ -227,27 +278,29 @@ func (s *Switch) Count(id string) link.Count {
 	return link.Count{Packets: e.packets.Load(), Bytes: e.bytes.Load()}
 }
 
-// Active lists the ids in force, sorted, as the gates' tables say.
+// Active lists the ids in force, sorted. A break is over at once, and listed until
+// it is undone.
 func (s *Switch) Active() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ids := map[string]bool{}
-	for _, c := range s.cells {
-		for _, e := range c.table.Load().effects {
-			ids[e.id] = true
+	var ids []string
+	for id, e := range s.effects {
+		if !e.undone {
+			ids = append(ids, id)
 		}
 	}
-	return slices.Sorted(maps.Keys(ids))
+	slices.Sort(ids)
+	return ids
 }
 
-// Admit waits until a new connection may be made from one end to another: until
-// both directions pass and the latency of one round trip is over. It returns an
-// error that wraps syscall.ECONNREFUSED where either direction is refused, and
+// Admit waits until a new connection may be made from one end to a port of another:
+// until both directions pass and the latency of one round trip is over. It returns
+// an error that wraps syscall.ECONNREFUSED where either direction is refused, and
 // the context's error where it ends first.
-func (s *Switch) Admit(ctx context.Context, from, to link.End) error {
+func (s *Switch) Admit(ctx context.Context, from, to link.End, port uint16) error {
 	flow := link.Flow{From: from, To: to}
 	s.mu.Lock()
-	out, back := s.cellOf(flow), s.cellOf(flow.Reverse())
+	out, back := s.cellOf(flow, port), s.cellOf(flow.Reverse(), port)
 	s.mu.Unlock()
 	return admit(ctx, out, back, false, nil)
 }
@@ -316,6 +369,9 @@ func admit(ctx context.Context, out, back *cell, silent bool, gone func() bool) 
 func validate(id string, e link.Effect, flows []link.Flow) error {
 	if err := e.Validate(); err != nil {
 		return fmt.Errorf("apply effect %q: %w", id, err)
+	}
+	if e.Queued() || e.Transport == link.UDP {
+		return fmt.Errorf("apply effect %q: %s of packets does not exist on a link of byte streams", id, e.Action)
 	}
 	if id == "" {
 		return fmt.Errorf("apply %s: an effect wants an id", e.Action)

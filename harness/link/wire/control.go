@@ -14,7 +14,7 @@ import (
 )
 
 // Version is the protocol's. An agent of another version is not spoken to.
-const Version = 1
+const Version = 2
 
 // The ports of an agent, unless its environment says otherwise.
 const (
@@ -99,9 +99,13 @@ type Info struct {
 	// Addresses are the pod's own, without loopback and link-local ones.
 	Addresses []netip.Addr `json:"addresses,omitempty"`
 	// Packets says why packets can't be cut here; empty where they can. Queue says
-	// why they can't be lost, delayed and changed one by one in user space.
-	Packets string `json:"packets,omitempty"`
-	Queue   string `json:"queue,omitempty"`
+	// why they can't be lost, delayed and changed one by one in user space,
+	// Duplicate why none can be sent twice, and Break why connections can't be
+	// aborted.
+	Packets   string `json:"packets,omitempty"`
+	Queue     string `json:"queue,omitempty"`
+	Duplicate string `json:"duplicate,omitempty"`
+	Break     string `json:"break,omitempty"`
 	// Silence is how long ago the agent had last heard its run before this request.
 	Silence time.Duration `json:"silence"`
 	// Healed counts the times that silence made the agent undo effects.
