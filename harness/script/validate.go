@@ -103,6 +103,21 @@ func (s Script) NeedsStreams() bool {
 	return err == nil && slices.ContainsFunc(c.actions, func(a action) bool { return a.fault != nil && fault.NeedsStreams(a.fault) })
 }
 
+// Faults lists every fault that the script injects.
+func (s Script) Faults() []fault.Fault {
+	c, err := compile(s, 0)
+	if err != nil {
+		return nil
+	}
+	var all []fault.Fault
+	for _, a := range c.actions {
+		if a.fault != nil {
+			all = append(all, a.fault)
+		}
+	}
+	return all
+}
+
 // FinalReads lists the keys that the script uses, to be read once after everything
 // is healed.
 func (s Script) FinalReads() []workloads.FinalRead {

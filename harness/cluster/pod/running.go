@@ -37,7 +37,7 @@ type running struct {
 	closed  bool // everything is removed; guarded by closing
 }
 
-// pod is an agent and a node. All of it but frozen is set once, during the start.
+// pod is an agent and a node. All of it but frozen and suspended is set once, during the start.
 type pod struct {
 	name    string
 	command cluster.Command
@@ -52,6 +52,8 @@ type pod struct {
 
 	freezing sync.Mutex  // is held while the node is paused and resumed
 	frozen   atomic.Bool // the last of the two was a pause, and it has not ended since
+
+	suspended atomic.Bool // its first process was sent SIGSTOP in this life
 }
 
 func (c *running) System() cluster.System { return c.system }
