@@ -25,9 +25,11 @@ type Usage struct {
 	// Throttled is how many of the kernel's periods, of 100 ms each, the program
 	// spent its quota of and had to stand still until the next.
 	Throttled uint64
-	// MemoryBytes is what it holds now; AtMemoryLimit is how often it wanted more
-	// than its limit and the kernel had to take pages away or kill.
-	MemoryBytes   int64
+	// MemoryBytes is what it holds now, and FirmBytes what of that is no copy of a
+	// file, which the kernel could take away.
+	MemoryBytes, FirmBytes int64
+	// AtMemoryLimit is how often it wanted more than its limit and the kernel had to
+	// take pages away or kill.
 	AtMemoryLimit uint64
 	// Processes is how many processes and threads it has.
 	Processes int64

@@ -13,7 +13,7 @@ import (
 
 // OutOfMemory has the target's program killed by the kernel, out of memory: its
 // limit is lowered to what it holds, and on, until the kernel finds nothing more to
-// take away (at most for Within, default 10 s). Of a program with many processes
+// take away (at most for Within, default 20 s). Of a program with many processes
 // the kernel kills the largest. Undoing it puts the limit back and starts the
 // program again. A program that asks for no memory at all meanwhile is not killed:
 // then it did not bite.
@@ -44,7 +44,7 @@ func (f OutOfMemory) Aim(ctx context.Context, aim Aim) (Act, error) {
 	nodes, err := f.Target.pick(ctx, aim)
 	act := MemoryAct{Targets: nodes, Within: f.Within}
 	if act.Within == 0 {
-		act.Within = 10 * time.Second
+		act.Within = 20 * time.Second
 	}
 	return act, err
 }
@@ -85,7 +85,7 @@ func (a MemoryAct) Inject(ctx context.Context, c cluster.Cluster, id string) err
 	s := siteOf(c, id)
 	return each(a.Targets, func(node string) error {
 		until := time.Now().Add(a.Within)
-		for {
+		for refused := int64(0); ; {
 			life, err := c.Life(ctx, node)
 			if err != nil || life.OutOfMemory || life.State == cluster.Stopped {
 				if life.State == cluster.Stopped {
@@ -96,31 +96,41 @@ func (a MemoryAct) Inject(ctx context.Context, c cluster.Cluster, id string) err
 			if time.Now().After(until) {
 				return nil
 			}
-			if err := lowerMemory(ctx, s, node); err != nil {
+			if refused, err = lowerMemory(ctx, s, node, refused); err != nil {
 				return err
 			}
 		}
 	})
 }
 
-// lowerMemory asks for less than the node holds, so that the kernel takes away
-// what it can, and then for as much as is left.
-func lowerMemory(ctx context.Context, s *site, node string) error {
+// nearMemory is how near to what the node can't give up its limit is brought.
+const nearMemory = 128 << 10
+
+// lowerMemory lowers the limit once: to the middle between what the kernel refused
+// last, or the node holds for itself, and all that it holds. When these are near,
+// the next page that it asks for is its end, and the limit follows it from then on.
+func lowerMemory(ctx context.Context, s *site, node string, refused int64) (nowRefused int64, err error) {
 	r, err := s.resources()
 	if err != nil {
-		return err
+		return refused, err
 	}
-	for _, part := range []float64{0.9, 1} {
-		usage, err := r.Usage(ctx, node)
-		if err != nil || usage.MemoryBytes == 0 { // it has ended
-			return err
-		}
-		limit := max(leastMemory, int64(part*float64(usage.MemoryBytes)))
-		if err := s.limit(ctx, node, cluster.Limits{MemoryBytes: limit}); err != nil && !errors.Is(err, cluster.ErrBelowUsage) {
-			return err
-		}
+	usage, err := r.Usage(ctx, node)
+	if err != nil || usage.MemoryBytes == 0 { // it has ended
+		return refused, err
 	}
-	return nil
+	limit := usage.FirmBytes
+	if refused > 0 {
+		limit = (refused + usage.MemoryBytes) / 2
+	}
+	if usage.MemoryBytes-limit < nearMemory {
+		limit, refused = usage.MemoryBytes, 0
+	}
+	limit = max(limit, leastMemory)
+	err = s.limit(ctx, node, cluster.Limits{MemoryBytes: limit})
+	if errors.Is(err, cluster.ErrBelowUsage) {
+		return limit, nil
+	}
+	return refused, err
 }
 
 // Bit asks the engine whether the kernel killed.

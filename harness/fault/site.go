@@ -184,8 +184,16 @@ func (s *site) Pause(ctx context.Context, node string) error {
 	return s.still(ctx, node, func(k *keep) map[string]bool { return k.frozen }, s.Cluster.Pause)
 }
 
+// Suspend may thaw the node as it sends its signal: a pause in force is renewed.
 func (s *site) Suspend(ctx context.Context, node string) error {
-	return s.still(ctx, node, func(k *keep) map[string]bool { return k.suspended }, s.Cluster.Suspend)
+	k := s.keeps.of(node)
+	return s.still(ctx, node, func(k *keep) map[string]bool { return k.suspended }, func(ctx context.Context, node string) error {
+		err := s.Cluster.Suspend(ctx, node)
+		if err == nil && len(k.frozen) > 0 {
+			err = s.Cluster.Pause(ctx, node)
+		}
+		return err
+	})
 }
 
 // still makes the node stand still. One that another fault keeps down, or has

@@ -72,9 +72,9 @@ type StallAct struct {
 
 // Text is one line for people.
 func (a StallAct) Text() string {
-	text := fmt.Sprintf("stall %d %% of %s", a.Share, a.Group)
+	text := fmt.Sprintf("stall %d %% of the sessions of %s", a.Share, a.Group)
 	if a.Share == 0 {
-		text = "stall one of " + a.Group
+		text = "stall 1 session of " + a.Group
 	}
 	if a.Written {
 		text += ", having written"

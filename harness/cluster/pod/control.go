@@ -54,6 +54,7 @@ func (c *running) StartNode(ctx context.Context, node string) error {
 		if _, err = c.docker.ContainerStart(ctx, p.nodeID, client.ContainerStartOptions{}); err == nil {
 			p.frozen.Store(false)
 			p.suspended.Store(false)
+			p.goesOn.Store(false)
 			return nil
 		}
 		if agentErr := c.agentRuns(ctx, p); agentErr != nil {

@@ -67,6 +67,7 @@ func (c *running) Suspend(ctx context.Context, node string) error {
 			return errors.Join(err, errors.New("its program does not run"))
 		}
 		p.suspended.Store(true)
+		p.goesOn.Store(false)
 		if err := c.signal(ctx, p, "SIGSTOP"); err != nil {
 			return err
 		}
@@ -80,22 +81,33 @@ func (c *running) Suspend(ctx context.Context, node string) error {
 	})
 }
 
-// Continue implements [cluster.Cluster].
+// Continue implements [cluster.Cluster]. The engine thaws a frozen container as it
+// sends a signal: one that is paused is sent it when it is resumed.
 func (c *running) Continue(ctx context.Context, node string) error {
 	return c.control(ctx, "continue", node, func(ctx context.Context, p *pod) error {
-		if !p.suspended.Load() {
+		p.freezing.Lock()
+		defer p.freezing.Unlock()
+		if p.frozen.Load() {
+			p.goesOn.Store(p.suspended.Load())
 			return nil
 		}
-		if err := c.signal(ctx, p, "SIGCONT"); err != nil {
-			return err
-		}
-		err := settle(ctx, func() (done bool, err error) {
-			still, err := c.suspended(ctx, p)
-			return !still, err
-		})
-		if err == nil {
-			p.suspended.Store(false)
-		}
-		return err
+		return c.carryOn(ctx, p)
 	})
+}
+
+func (c *running) carryOn(ctx context.Context, p *pod) error {
+	if !p.suspended.Load() {
+		return nil
+	}
+	if err := c.signal(ctx, p, "SIGCONT"); err != nil {
+		return err
+	}
+	err := settle(ctx, func() (done bool, err error) {
+		still, err := c.suspended(ctx, p)
+		return !still, err
+	})
+	if err == nil {
+		p.suspended.Store(false)
+	}
+	return err
 }

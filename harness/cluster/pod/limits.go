@@ -119,8 +119,10 @@ func (c *running) Usage(ctx context.Context, node string) (usage cluster.Usage, 
 			return fmt.Errorf("read the engine's statistics: %w", err)
 		}
 		usage = cluster.Usage{
-			Throttled:     seen.CPUStats.ThrottlingData.ThrottledPeriods,
-			MemoryBytes:   int64(seen.MemoryStats.Usage),
+			Throttled:   seen.CPUStats.ThrottlingData.ThrottledPeriods,
+			MemoryBytes: int64(seen.MemoryStats.Usage),
+			// In control groups of version 1 it is rss, of version 2 anon.
+			FirmBytes:     int64(max(seen.MemoryStats.Stats["rss"], seen.MemoryStats.Stats["anon"])),
 			AtMemoryLimit: seen.MemoryStats.Failcnt,
 			Processes:     int64(seen.PidsStats.Current),
 		}
