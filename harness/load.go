@@ -27,6 +27,7 @@ type clients struct {
 	// nextProcess numbers processes; a process whose operation ended unknown is
 	// retired, because that operation may still take effect.
 	nextProcess atomic.Int32
+	stalls      stalls
 }
 
 func newClients(s Scenario, seed uint64, c cluster.Cluster, record *history.Recorder) *clients {
@@ -68,6 +69,7 @@ type slot struct {
 
 // Run works until the context ends and returns when every client has stopped.
 func (c *clients) Run(ctx context.Context) {
+	defer context.AfterFunc(ctx, c.stalls.end)()
 	var all sync.WaitGroup
 	for _, at := range c.scenario.places() {
 		all.Go(func() {
@@ -97,7 +99,11 @@ func (s *slot) work(ctx context.Context) {
 		if !s.open(ctx) {
 			continue
 		}
-		if outcome := s.do(ctx, s.client.Next(s.draw)); outcome != history.OK {
+		op := s.client.Next(s.draw)
+		if hold := s.stalls.hold(s.number); hold != nil {
+			op = workloads.HoldOpen(op, hold)
+		}
+		if outcome := s.do(ctx, op); outcome != history.OK {
 			next = next.Add(afterFailure)
 		}
 	}

@@ -104,6 +104,7 @@ func (r *run) work(ctx context.Context) error {
 	load, cancel := context.WithTimeout(ctx, r.scenario.Duration)
 	defer cancel()
 	r.clients = newClients(r.scenario, r.plan.Seed, r.cluster, r.record)
+	r.injector.SetLoad(r.clients)
 	r.record.Mark("load", "")
 	injected := make(chan error, 1)
 	go func() { injected <- r.injector.Run(load, r.plan.Steps) }()

@@ -188,7 +188,19 @@ func (s Scenario) validate() error {
 	if err := s.Script.Validate(s.System, s.world()); err != nil {
 		return err
 	}
-	return fault.Check(s.Faults, s.System, s.world())
+	if err := fault.Check(s.Faults, s.System, s.world()); err != nil {
+		return err
+	}
+	return fault.CheckPlace(append(fault.Faults(s.Faults), s.Script.Faults()...), s.faultPlace())
+}
+
+// faultPlace is where the scenario's faults are to be injected.
+func (s Scenario) faultPlace() fault.Place {
+	p := fault.Place{Runtime: s.Runtime}
+	if _, ok := s.System.(workloads.TransactionOpener); !ok {
+		p.NoTransactions = fmt.Errorf("%s offers no transactions to hold open", s.System.SystemName())
+	}
+	return p
 }
 
 func (s Scenario) validateGroups() error {

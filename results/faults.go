@@ -53,7 +53,7 @@ func (f *Fault) take(event history.FaultEvent) {
 	case "no-bite":
 		f.Proof = event.Detail
 	case "healed":
-		f.Healed = event.Time
+		f.Healed, f.Counted = event.Time, event.Detail
 	case "failed":
 		f.Error = event.Detail
 		if f.Error == "" {
@@ -99,6 +99,9 @@ func (f *Fault) complete(from Fault) {
 	if f.Proof == "" {
 		f.Proof = from.Proof
 	}
+	if f.Counted == "" {
+		f.Counted = from.Counted
+	}
 	if f.Error == "" {
 		f.Error = from.Error
 	}
@@ -109,7 +112,7 @@ func (f *Fault) complete(from Fault) {
 type span struct {
 	Fault
 	From, To int64
-	Class    string // of the style sheet: "down", "paused" or "net"
+	Class    string // of the style sheet: "down", "paused", "scarce" or "net"
 	Name     string // what kind of fault it is
 }
 
@@ -149,17 +152,32 @@ func faultName(f Fault) string {
 	return strings.Join(name, " ")
 }
 
-// faultClass tells, by a fault's name, dead programs and frozen ones from a network that is cut.
+// faultClass tells, by a fault's name, programs that are dead, stand still, or lack
+// something, and clients that stall, from a network that is cut.
 func faultClass(name string) string {
 	switch name = strings.ToLower(name); {
 	case strings.Contains(name, "pause"), strings.Contains(name, "freeze"):
 		return "paused"
 	case strings.Contains(name, "kill"), strings.Contains(name, "stop"), strings.Contains(name, "crash"),
-		strings.Contains(name, "power"), strings.Contains(name, "restart"):
+		strings.Contains(name, "power"), strings.Contains(name, "restart"), strings.Contains(name, "out-of-memory"):
 		return "down"
+	case strings.HasPrefix(name, "cpu"), strings.HasPrefix(name, "memory"), strings.HasPrefix(name, "process"), strings.HasPrefix(name, "stall"):
+		return "scarce"
 	default:
 		return "net"
 	}
+}
+
+// What says what the fault did: what proved its bite, and what it did altogether
+// where that is more.
+func (f Fault) What() string {
+	switch {
+	case f.Counted == "" || f.Counted == f.Proof:
+		return f.Proof
+	case f.Proof == "":
+		return f.Counted
+	}
+	return f.Proof + "; at its end: " + f.Counted
 }
 
 // Fate says in a word or two what became of a fault: "bit", "did not bite",

@@ -62,8 +62,8 @@ func spanTitle(s span) string {
 		title += " (" + durationText(time.Duration(s.Healed-s.Injected)) + ")"
 	}
 	title += ", " + s.Fate()
-	if s.Proof != "" {
-		title += ": " + s.Proof
+	if what := s.What(); what != "" {
+		title += ": " + what
 	}
 	if s.Error != "" {
 		title += ": " + s.Error

@@ -156,6 +156,8 @@ type Fault struct {
 	// Bit says that the fault was seen to do something, and Proof by what.
 	Bit   bool   `json:"bit"`
 	Proof string `json:"proof,omitempty"`
+	// Counted is what it did altogether, read as it was undone.
+	Counted string `json:"counted,omitempty"`
 	// Mix says that it was drawn by a random mix, so that it need not have bitten.
 	Mix bool `json:"mix,omitempty"`
 	// Error says why it could not be injected or undone.

@@ -146,7 +146,7 @@ func (p *printer) faults(run Run) {
 	shown := run.Faults[:min(len(run.Faults), summaryFaults)]
 	var rows [][]string
 	for _, f := range shown {
-		why := f.Proof
+		why := f.What()
 		if f.Error != "" {
 			why = f.Error
 		}

@@ -137,17 +137,24 @@ var smallPostgres = map[string]string{
 }
 
 // postgresStalls is transactions at SERIALIZABLE of which some are held open between
-// their reads and their writes, for long enough that the server forgets those that
-// committed meanwhile, if it has few backends.
+// their reads and their writes, three clients' at a time and most clients' at any
+// time, for long enough that the server forgets those that committed meanwhile, if
+// it has few backends.
 func postgresStalls(name, about string, settings map[string]string, workload workloads.Workload) harness.Scenario {
 	s := postgresLevel(name, about, postgres.Cluster{Level: postgres.Serializable, Settings: settings}, workload)
 	s.Clients, s.OperationTimeout = 12, 5*time.Second
+	var staggered fault.Together
+	for i := range 4 {
+		staggered = append(staggered, fault.After{Delay: time.Duration(i) * 400 * time.Millisecond,
+			Do: fault.Every{Period: 1600 * time.Millisecond, Do: fault.For{Duration: 1500 * time.Millisecond, Fault: fault.Stall{Share: 25}}}})
+	}
+	s.Faults = staggered
 	return s
 }
 
 // stallingSkew is over so many pairs that one which nobody has touched for 160
 // transactions is common, and so is one that somebody wrote before that.
-var stallingSkew = workloads.WriteSkew{Pairs: 160, Stall: 1500 * time.Millisecond, StallShare: 3}
+var stallingSkew = workloads.WriteSkew{Pairs: 160}
 
 // PostgreSQL's serializable snapshot isolation, by load at random.
 var (
@@ -160,8 +167,7 @@ var (
 	PostgresSSIAppend = func() harness.Scenario {
 		s := postgresStalls("append/stalls-small",
 			"shows cycles at SERIALIZABLE on a server that may have few backends, by list-append at random",
-			smallPostgres, workloads.Transactions{Keys: 300, Distribution: workloads.Uniform, WritesPerKey: 40,
-				Stall: stallingSkew.Stall, StallShare: 5})
+			smallPostgres, workloads.Transactions{Keys: 300, Distribution: workloads.Uniform, WritesPerKey: 40})
 		s.Duration = 3 * time.Minute
 		return s
 	}()

@@ -47,12 +47,6 @@ type Transactions struct {
 	// ReadShare is the part of the steps that read, in percent. Default 50; below
 	// zero none.
 	ReadShare int
-	// Stall is how long some transactions are held open between their reads and
-	// their writes, as by an application that thinks, or asks another service;
-	// StallShare is how many are, in percent. Default none. An operation's timeout
-	// must be longer.
-	Stall      time.Duration
-	StallShare int
 }
 
 func (w Transactions) withDefaults() Transactions {
@@ -91,9 +85,6 @@ func (w Transactions) Validate(system any) error {
 	case w.ReadShare > 99:
 		return fmt.Errorf("transactions: ReadShare %d must leave something to write: at most 99 percent", w.ReadShare)
 	}
-	if err := validateStall(w.Stall, w.StallShare); err != nil {
-		return fmt.Errorf("transactions: %w", err)
-	}
 	return offersSteps(system, "transactions", itemsOf(w.Model).kinds()...)
 }
 
@@ -124,7 +115,7 @@ func describeItems(header *history.Header, model string) {
 func (w Transactions) Begin(system any) Load {
 	w = w.withDefaults()
 	l := &transactionsLoad{Transactions: w, items: itemsOf(w.Model), keys: newRotation("k", w.Keys, w.WritesPerKey)}
-	l.transactionLoad = transactionLoad{system: system.(TransactionOpener), next: l.next, keys: l.keys.all, read: l.items.read, stall: stalls(w.Stall, w.StallShare)}
+	l.transactionLoad = transactionLoad{system: system.(TransactionOpener), next: l.next, keys: l.keys.all, read: l.items.read}
 	return l
 }
 
@@ -133,26 +124,6 @@ type transactionsLoad struct {
 	transactionLoad
 	items items
 	keys  *rotation
-}
-
-func validateStall(stall time.Duration, share int) error {
-	if stall < 0 || share < 0 || share > 100 || (stall > 0) != (share > 0) {
-		return fmt.Errorf("field Stall is %v and StallShare %d: want both, a time and 1 to 100 percent, or neither", stall, share)
-	}
-	return nil
-}
-
-// stalls draws how long a transaction is held open.
-func stalls(stall time.Duration, share int) func(*rand.Rand) time.Duration {
-	if share == 0 {
-		return nil
-	}
-	return func(draw *rand.Rand) time.Duration {
-		if draw.IntN(100) < share {
-			return stall
-		}
-		return 0
-	}
 }
 
 func (l *transactionsLoad) next(draw *rand.Rand) []history.Step {
@@ -211,8 +182,6 @@ type transactionLoad struct {
 	read func(key string) history.Step
 	// fromZero says that what is absent holds zero.
 	fromZero bool
-	// stall draws how long a transaction is held open; nil where none is.
-	stall func(draw *rand.Rand) time.Duration
 }
 
 // keysPerRead is how many keys a transaction of the end reads.
@@ -237,7 +206,7 @@ func (l *transactionLoad) Open(ctx context.Context, session link.Session) (Clien
 	if err != nil {
 		return nil, err
 	}
-	return &transactionClient{load: l, transactor: t}, nil
+	return &transactionClient{load: l, transactor: t, timeout: session.Timeout}, nil
 }
 
 // TransactionOf is the operation of a transaction.
@@ -248,25 +217,11 @@ func TransactionOf(steps ...history.Step) Operation {
 type transactionClient struct {
 	load       *transactionLoad
 	transactor Transactor
+	timeout    time.Duration
 }
 
 func (c *transactionClient) Next(draw *rand.Rand) Operation {
-	op := TransactionOf(c.load.next(draw)...)
-	if c.load.stall != nil {
-		op.Stall = c.load.stall(draw)
-	}
-	if op.Stall > 0 { // nobody is to wait for what it wrote
-		slices.SortStableFunc(op.Steps, func(a, b history.Step) int {
-			switch {
-			case reads(a) == reads(b):
-				return 0
-			case reads(a):
-				return -1
-			}
-			return 1
-		})
-	}
-	return op
+	return TransactionOf(c.load.next(draw)...)
 }
 
 func (c *transactionClient) Do(ctx context.Context, op Operation) (Answer, error) {
@@ -285,28 +240,12 @@ func (c *transactionClient) Do(ctx context.Context, op Operation) (Answer, error
 }
 
 func (c *transactionClient) transact(ctx context.Context, op Operation) ([]history.Step, error) {
-	if on, can := c.Interactive(); can && op.Stall > 0 {
-		return StepByStep(ctx, &stalling{on, op.Stall}, op.Steps)
+	if on, can := c.Interactive(); can && op.Hold != nil {
+		held := &heldOpen{Interactive: on, hold: op.Hold, timeout: c.timeout}
+		defer held.close()
+		return StepByStep(ctx, held, op.Steps)
 	}
 	return c.transactor.Transact(ctx, op.Steps)
-}
-
-// stalling holds a transaction open before its first write.
-type stalling struct {
-	Interactive
-	stall time.Duration
-}
-
-func (s *stalling) Step(ctx context.Context, step history.Step) (history.Step, error) {
-	if s.stall > 0 && !reads(step) {
-		select {
-		case <-time.After(s.stall):
-			s.stall = 0
-		case <-ctx.Done():
-			return step, ctx.Err()
-		}
-	}
-	return s.Interactive.Step(ctx, step)
 }
 
 func reads(s history.Step) bool { return s.Kind() == history.Read || s.Kind() == history.ReadList }

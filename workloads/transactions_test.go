@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"testing"
 	"time"
 
@@ -217,6 +216,7 @@ func (onlyLists) TransactionSteps() []history.Kind {
 
 // conversation fails where it is told to.
 type conversation struct {
+	late error // of the context of its commit
 	ledger
 	fails, did string
 	err        error
@@ -230,8 +230,11 @@ func (c *conversation) at(what string) error {
 	return nil
 }
 
-func (c *conversation) Begin(context.Context) error    { return c.at("begin") }
-func (c *conversation) Commit(context.Context) error   { return c.at("commit") }
+func (c *conversation) Begin(context.Context) error { return c.at("begin") }
+func (c *conversation) Commit(ctx context.Context) error {
+	c.late = ctx.Err()
+	return c.at("commit")
+}
 func (c *conversation) Rollback(context.Context) error { return c.at("rollback") }
 func (c *conversation) Step(_ context.Context, s history.Step) (history.Step, error) {
 	return history.Reads(s.Key(), 7), c.at(s.Key())
@@ -266,35 +269,38 @@ func TestBeforeTheCommitEveryFailureIsCertain(t *testing.T) {
 	require.Len(t, told, 2)
 }
 
-// A transaction that stalls reads, waits, and then writes.
-func TestSomeTransactionsAreHeldOpen(t *testing.T) {
-	w := workloads.Transactions{MinLength: 4, MaxLength: 4, Stall: 30 * time.Millisecond, StallShare: 25}
-	on := &conversation{}
-	client, err := w.Begin(opens{on}).Open(t.Context(), link.Session{})
-	require.NoError(t, err)
-	draw := rand.New(rand.NewPCG(1, 2))
-	stalled := 0
-	for range 400 {
-		op := client.Next(draw)
-		if op.Stall == 0 {
-			continue
-		}
-		stalled++
-		wrote := false
-		for _, s := range op.Steps {
-			require.False(t, wrote && s.Kind() == history.ReadList, "%v reads after a write", op.Steps)
-			wrote = wrote || s.Kind() == history.Append
-		}
-		if stalled == 1 {
-			began := time.Now()
-			_, err = client.Do(t.Context(), op)
+// A transaction is held open after its reads and before it writes, or before its
+// commit; then it has the time of a whole operation again.
+func TestTransactionsAreHeldOpen(t *testing.T) {
+	ask := workloads.TransactionOf(history.Appends("w", 1), history.Asks("r"))
+	for name, c := range map[string]struct {
+		op      workloads.Operation
+		written bool
+		want    string
+	}{
+		"before its first write": {ask, false, "begin r HELD w commit "},
+		"having written":         {ask, true, "begin w r HELD commit "},
+		"only reads":             {workloads.TransactionOf(history.Asks("r")), false, "begin r HELD commit "},
+		"only writes":            {workloads.TransactionOf(history.Appends("w", 1)), false, "begin HELD w commit "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			on := &conversation{}
+			client, err := workloads.Transactions{}.Begin(opens{on}).Open(t.Context(), link.Session{Timeout: time.Minute})
 			require.NoError(t, err)
-			require.Equal(t, wrote, time.Since(began) >= w.Stall)
-			require.Equal(t, 6, strings.Count(on.did, " "), "begin, four steps, commit: %s", on.did)
-		}
+			ctx, cancel := context.WithCancel(t.Context())
+			hold := &workloads.Hold{Written: c.written, Wait: func() {
+				on.did += "HELD "
+				cancel() // the operation's own time is over
+			}}
+			_, err = client.Do(ctx, workloads.HoldOpen(c.op, hold))
+			require.NoError(t, err)
+			require.Equal(t, c.want, on.did)
+			require.NoError(t, on.late, "what comes after has time")
+		})
 	}
-	require.InDelta(t, 100, stalled, 30)
-	require.ErrorContains(t, workloads.Transactions{Stall: time.Second}.Validate(newLedger()), "want both")
+	require.Equal(t, "w", ask.Steps[0].Key(), "the operation that was given is as it was")
+	read := workloads.Operation{Kind: history.Read}
+	require.Nil(t, workloads.HoldOpen(read, &workloads.Hold{}).Hold, "no transaction")
 }
 
 type opens struct{ *conversation }

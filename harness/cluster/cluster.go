@@ -135,6 +135,18 @@ const (
 	Stopped State = "stopped"
 )
 
+// Life is what a node's program does now, or how it ended.
+type Life struct {
+	State State
+	// ID is another at each start of the program, and empty before the first.
+	ID string
+	// Suspended says that its first process stands still by SIGSTOP, whoever sent it.
+	Suspended bool
+	// OutOfMemory says that in this life the kernel killed one of its processes
+	// because the node's memory limit was met.
+	OutOfMemory bool
+}
+
 // Options are how a cluster is started.
 type Options struct {
 	Owner *Owner
@@ -178,6 +190,9 @@ type Cluster interface {
 
 	// State is what the node's program is doing, asked now.
 	State(ctx context.Context, node string) (State, error)
+	// Life is what the node's program does, and which of its lives this is, as the
+	// kernel or the engine says, asked now.
+	Life(ctx context.Context, node string) (Life, error)
 	// StartNode starts a node that was killed or stopped, on the same address
 	// with the data it left. A running node is left alone.
 	StartNode(ctx context.Context, node string) error
@@ -189,6 +204,11 @@ type Cluster interface {
 	// buffers still fill, and deliver on Resume.
 	Pause(ctx context.Context, node string) error
 	Resume(ctx context.Context, node string) error
+	// Suspend stops the first process of the node's program by SIGSTOP, and no
+	// other: its children go on.
+	Suspend(ctx context.Context, node string) error
+	// Continue ends a Suspend. A node that is not suspended is no error.
+	Continue(ctx context.Context, node string) error
 
 	// Logs writes what the node's program printed, across its restarts.
 	Logs(ctx context.Context, node string, to io.Writer) error

@@ -64,6 +64,13 @@ func askReady(ctx context.Context, c Cluster, node string) error {
 	return c.System().Ready(ctx, ProbeSession(c, node))
 }
 
+// WaitNode asks one node until it serves.
+func WaitNode(ctx context.Context, c Cluster, node string, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	return waitNode(ctx, c, node, within)
+}
+
 func waitNode(ctx context.Context, c Cluster, node string, within time.Duration) error {
 	var last error
 	for {

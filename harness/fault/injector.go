@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sort"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,19 +30,12 @@ type Injector struct {
 	record  func(history.FaultEvent)
 	journal *Journal
 
+	keeps keeps
+
 	mu       sync.Mutex
+	load     Load
 	inForce  map[string]*injection
 	sequence int
-}
-
-type injection struct {
-	step Step
-	id   string
-	act  Act
-	mu   sync.Mutex // held while it is asked or healed
-	done bool
-	// injected says that Inject succeeded; asked, that it was seen whether it bit.
-	injected, asked bool
 }
 
 // NewInjector makes an injector. leader asks the cluster who leads; record
@@ -54,6 +47,14 @@ func NewInjector(c cluster.Cluster, w World, leader func(context.Context) (strin
 
 // Cluster is the running cluster, for code in a [Func].
 func (in *Injector) Cluster() cluster.Cluster { return in.cluster }
+
+// SetLoad tells who the clients are, for faults on them and for those that wait for
+// what they did. It must be called before a step is carried out.
+func (in *Injector) SetLoad(load Load) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.load = load
+}
 
 // Run carries out the steps, each at its time since now, and returns when the
 // last one is healed or the context ended. What is in force then stays in force
@@ -102,7 +103,11 @@ func (in *Injector) runStep(ctx context.Context, step Step, end time.Time) error
 	if step.Fault == nil {
 		return step.Func.Do(ctx, in)
 	}
-	i, err := in.inject(ctx, step)
+	why, err := in.await(ctx, step, end)
+	if err != nil || why.never {
+		return err
+	}
+	i, err := in.inject(ctx, step, why)
 	if err != nil {
 		return err
 	}
@@ -115,17 +120,17 @@ func (in *Injector) runStep(ctx context.Context, step Step, end time.Time) error
 }
 
 // bite leaves the fault in force until its end, asks on the way whether it bit,
-// and heals it.
+// and heals it. One that is over by itself is healed before its end.
 func (in *Injector) bite(ctx context.Context, end time.Time, i *injection) error {
 	// Asked late: counters say more the longer the fault has met traffic, and a
 	// probe must still find it in force.
-	if !waitUntil(ctx, end.Add(-ownTime)) {
+	if !i.inForceUntil(ctx, end.Add(-ownTime)) {
 		return nil
 	}
 	if err := in.ask(ctx, i); err != nil {
 		return err
 	}
-	if !waitUntil(ctx, end) {
+	if !i.inForceUntil(ctx, end) {
 		return nil
 	}
 	healCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healTimeout)
@@ -140,7 +145,7 @@ func (in *Injector) ask(ctx context.Context, i *injection) error {
 	if i.asked || i.done {
 		return nil
 	}
-	bit, proof, err := i.act.Bit(ctx, in.cluster, i.id)
+	bit, proof, err := i.act.Bit(ctx, i.site, i.id)
 	if err != nil {
 		return fmt.Errorf("see whether it bit: %w", err)
 	}
@@ -165,19 +170,25 @@ func (in *Injector) Inject(ctx context.Context, f Fault) (heal func(context.Cont
 		return nil, err
 	}
 	in.record(history.FaultEvent{Step: step.Number, Phase: "planned", Fault: step.Text, Detail: "named"})
-	i, err := in.inject(ctx, step)
+	why, err := in.await(ctx, step, time.Now().Add(awaitTimeout))
+	if err != nil {
+		return nil, err
+	}
+	if why.never {
+		return func(context.Context) error { return nil }, nil
+	}
+	i, err := in.inject(ctx, step, why)
 	if err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context) error { return in.bite(ctx, time.Now(), i) }, nil
 }
 
-func (in *Injector) inject(ctx context.Context, step Step) (*injection, error) {
-	system := in.cluster.System()
+func (in *Injector) inject(ctx context.Context, step Step, why happening) (*injection, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := step.Fault.Applies(system, in.cluster.Network()); err != nil {
+	if err := step.Fault.Applies(in.cluster.System(), in.cluster.Network()); err != nil {
 		return nil, fmt.Errorf("does not apply: %w", err)
 	}
 	aiming, cancel := context.WithTimeout(ctx, injectTimeout)
@@ -186,54 +197,35 @@ func (in *Injector) inject(ctx context.Context, step Step) (*injection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("aim: %w", err)
 	}
-	// From here on it is done to the end, also where the load ends meanwhile: half
-	// a kill could come into force after its undo.
-	limit := injectTimeout
-	if process, ok := act.(ProcessAct); ok {
-		limit += process.Grace
-		in.seeCrashed(ctx, step, process)
+	i := in.newInjection(step, act)
+	if prepared, is := act.(Prepared); is {
+		if i.act, err = prepared.Prepare(aiming, i.site, i.id); err != nil {
+			return nil, fmt.Errorf("look at what is there before: %w", err)
+		}
 	}
-	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), limit)
-	defer cancel()
-	i := &injection{step: step, id: fmt.Sprintf("step-%d", step.Number), act: act}
-	if err := in.journal.begin(i.id, act); err != nil {
+	if err := in.journal.begin(i.id, i.act); err != nil {
 		return nil, err
 	}
 	in.mu.Lock()
 	in.inForce[i.id] = i
 	in.mu.Unlock()
-	if err := act.Inject(ctx, in.cluster, i.id); err != nil {
+	// From here on it is done to the end, also where the load ends meanwhile: half
+	// a kill could come into force after its undo.
+	limit := injectTimeout
+	if slow, is := act.(interface{ Takes() time.Duration }); is {
+		limit += slow.Takes()
+	}
+	whole, cancelWhole := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancelWhole()
+	if err := i.act.Inject(whole, i.site, i.id); err != nil {
 		return nil, fmt.Errorf("inject: %w", err)
 	}
 	i.mu.Lock()
 	i.injected = true
 	i.mu.Unlock()
-	in.record(history.FaultEvent{Step: step.Number, Phase: "injected", Fault: act.Text(), Nodes: act.Nodes(), Detail: step.Fault.FaultName()})
+	in.record(history.FaultEvent{Step: step.Number, Phase: "injected", Fault: act.Text(), Nodes: act.Nodes(), Detail: step.Fault.FaultName() + why.detail(in)})
+	in.goOn(context.WithoutCancel(ctx), i)
 	return i, nil
-}
-
-// seeCrashed records the targets that had ended by themselves: killing what is
-// down would take the credit for it, and the undo would hide it.
-func (in *Injector) seeCrashed(ctx context.Context, step Step, act ProcessAct) {
-	for _, node := range act.Targets {
-		state, err := in.cluster.State(ctx, node)
-		if err != nil || state != cluster.Stopped || in.holds(node) {
-			continue
-		}
-		in.record(history.FaultEvent{Step: step.Number, Phase: "crashed", Fault: act.Text(), Nodes: []string{node}, Detail: "before " + act.Text()})
-	}
-}
-
-// holds says whether a fault in force ended the node's program.
-func (in *Injector) holds(node string) bool {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	for _, i := range in.inForce {
-		if process, ok := i.act.(ProcessAct); ok && process.Do != "pause" && slices.Contains(process.Targets, node) {
-			return true
-		}
-	}
-	return false
 }
 
 // heal undoes one injection, checks that it is gone, and says so in the journal.
@@ -244,19 +236,30 @@ func (in *Injector) heal(ctx context.Context, i *injection) error {
 	if i.done {
 		return nil
 	}
-	err := i.act.Undo(ctx, in.cluster, i.id)
+	if err := i.stop(ctx); err != nil {
+		return fmt.Errorf("undo %s: %w", i.act.Text(), err)
+	}
+	counted := i.counted(ctx)
+	err := i.act.Undo(ctx, i.site, i.id)
 	if err == nil {
-		err = i.act.Undone(ctx, in.cluster, i.id)
+		err = i.act.Undone(ctx, i.site, i.id)
 	}
 	if err != nil {
 		return fmt.Errorf("undo %s: %w", i.act.Text(), err)
 	}
+	for _, node := range i.act.Nodes() {
+		if stays := i.site.stays(node); stays != "" {
+			counted = append(counted, stays)
+		}
+	}
+	in.keeps.forget(i.id)
 	i.done = true
 	in.mu.Lock()
 	delete(in.inForce, i.id)
 	in.mu.Unlock()
-	in.record(history.FaultEvent{Step: i.step.Number, Phase: "healed", Fault: i.act.Text(), Nodes: i.act.Nodes()})
-	return in.journal.end(i.id)
+	in.record(history.FaultEvent{Step: i.step.Number, Phase: "healed", Fault: i.act.Text(), Nodes: i.act.Nodes(),
+		Detail: strings.Join(counted, "; ")})
+	return errors.Join(i.failure, in.journal.end(i.id))
 }
 
 // HealAll undoes whatever the journal says is in force, and makes sure that the
@@ -289,12 +292,6 @@ func (in *Injector) HealAll(ctx context.Context) error {
 		all = errors.Join(all, fmt.Errorf("effects still in force after healing: %v", active))
 	}
 	return all
-}
-
-func (i *injection) wasInjected() bool {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.injected
 }
 
 // Current lists what is in force now, for a progress line.

@@ -22,8 +22,14 @@ type Stop struct {
 }
 
 // Pause stops the target's program where it stands. It is no cut: kernel buffers
-// go on filling, and are delivered when it resumes.
-type Pause struct{ Target Target }
+// go on filling, and are delivered when it resumes. All processes of the program
+// stop at once; with Signal only its first one does, by SIGSTOP, and its children
+// go on: a server with a process for each client goes on with those that it has
+// and takes no new ones. Either ends with the program's life.
+type Pause struct {
+	Target Target
+	Signal bool `json:",omitempty"`
+}
 
 // FaultName is "kill".
 func (Kill) FaultName() string { return "kill" }
@@ -68,7 +74,11 @@ func (f Stop) Aim(ctx context.Context, aim Aim) (Act, error) {
 
 // Aim resolves the target.
 func (f Pause) Aim(ctx context.Context, aim Aim) (Act, error) {
-	return aimProcess(ctx, aim, f.Target, ProcessAct{Do: "pause"})
+	do := "pause"
+	if f.Signal {
+		do = "suspend"
+	}
+	return aimProcess(ctx, aim, f.Target, ProcessAct{Do: do})
 }
 
 func aimProcess(ctx context.Context, aim Aim, target Target, act ProcessAct) (Act, error) {
@@ -79,20 +89,31 @@ func aimProcess(ctx context.Context, aim Aim, target Target, act ProcessAct) (Ac
 
 // ProcessAct does something to the programs of some nodes.
 type ProcessAct struct {
-	Do      string // "kill", "stop" or "pause"
+	Do      string // "kill", "stop", "pause", or "suspend": a pause by SIGSTOP
 	Targets []string
 	Grace   time.Duration // of stop
+	// After is what had happened before, for people.
+	After string
 }
 
 // Text is one line for people.
-func (a ProcessAct) Text() string { return a.Do + " " + strings.Join(a.Targets, " ") }
+func (a ProcessAct) Text() string {
+	do := a.Do
+	if do == "suspend" {
+		do = "pause by signal"
+	}
+	return strings.TrimSpace(do + " " + strings.Join(a.Targets, " ") + " " + a.After)
+}
 
 // Nodes are the targets.
 func (a ProcessAct) Nodes() []string { return a.Targets }
 
+// Takes is how long Inject may take beside the usual.
+func (a ProcessAct) Takes() time.Duration { return a.Grace }
+
 // Inject does it to every target.
 func (a ProcessAct) Inject(ctx context.Context, c cluster.Cluster, _ string) error {
-	return a.each(func(node string) error {
+	return each(a.Targets, func(node string) error {
 		switch a.Do {
 		case "kill":
 			return c.Kill(ctx, node)
@@ -100,14 +121,17 @@ func (a ProcessAct) Inject(ctx context.Context, c cluster.Cluster, _ string) err
 			return c.Stop(ctx, node, a.Grace)
 		case "pause":
 			return c.Pause(ctx, node)
+		case "suspend":
+			return c.Suspend(ctx, node)
 		}
-		return fmt.Errorf("%q is none of kill, stop, pause", a.Do)
+		return fmt.Errorf("%q is none of kill, stop, pause, suspend", a.Do)
 	})
 }
 
-func (a ProcessAct) each(do func(node string) error) error {
+// each does something to all nodes at once.
+func each(nodes []string, do func(node string) error) error {
 	results := make(chan error)
-	for _, node := range a.Targets {
+	for _, node := range nodes {
 		go func() {
 			err := do(node)
 			if err != nil {
@@ -117,51 +141,63 @@ func (a ProcessAct) each(do func(node string) error) error {
 		}()
 	}
 	var all error
-	for range a.Targets {
+	for range nodes {
 		all = errors.Join(all, <-results)
 	}
 	return all
 }
 
-// Bit asks the runtime for the program's state: gone, or frozen.
+// Bit asks the runtime for the program's state: gone, or standing still.
 func (a ProcessAct) Bit(ctx context.Context, c cluster.Cluster, _ string) (bool, string, error) {
-	want := cluster.Stopped
-	if a.Do == "pause" {
-		want = cluster.Paused
-	}
 	var seen []string
 	bit := false
 	for _, node := range a.Targets {
-		state, err := c.State(ctx, node)
+		life, err := c.Life(ctx, node)
 		if err != nil {
-			return false, "", fmt.Errorf("ask for the state of %s: %w", node, err)
+			return false, "", fmt.Errorf("ask for the life of %s: %w", node, err)
 		}
-		bit = bit || state == want
-		seen = append(seen, node+" is "+string(state))
+		is := string(life.State)
+		switch a.Do {
+		case "pause":
+			bit = bit || life.State == cluster.Paused
+		case "suspend":
+			bit = bit || life.Suspended
+			if life.Suspended {
+				is = "suspended"
+			}
+		default:
+			bit = bit || life.State == cluster.Stopped
+		}
+		seen = append(seen, node+" is "+is)
 	}
 	return bit, strings.Join(seen, ", "), nil
 }
 
 // Undo resumes or starts every target.
 func (a ProcessAct) Undo(ctx context.Context, c cluster.Cluster, _ string) error {
-	return a.each(func(node string) error {
-		if a.Do == "pause" {
+	return each(a.Targets, func(node string) error {
+		switch a.Do {
+		case "pause":
 			return c.Resume(ctx, node)
+		case "suspend":
+			return c.Continue(ctx, node)
 		}
 		return c.StartNode(ctx, node)
 	})
 }
 
-// Undone asks for the program's state. A program that was started again and then
-// ended by itself was undone: that it does not stay up is the system's affair,
-// and the judge of recovery sees it.
-func (a ProcessAct) Undone(ctx context.Context, c cluster.Cluster, _ string) error {
-	return a.each(func(node string) error {
-		state, err := c.State(ctx, node)
+// Undone asks whether the program still stands still, for no other fault. A program
+// that was started again and then ended by itself was undone: that it does not
+// stay up is the system's affair, and the judge of recovery sees it.
+func (a ProcessAct) Undone(ctx context.Context, c cluster.Cluster, id string) error {
+	s := siteOf(c, id)
+	return each(a.Targets, func(node string) error {
+		life, err := c.Life(ctx, node)
 		switch {
 		case err != nil:
 			return err
-		case a.Do == "pause" && state == cluster.Paused:
+		case s.standsStill(node):
+		case a.Do == "pause" && life.State == cluster.Paused, a.Do == "suspend" && life.Suspended:
 			return errors.New("is still paused")
 		}
 		return nil

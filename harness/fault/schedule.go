@@ -261,7 +261,8 @@ func Check(s Schedule, system cluster.System, w World) error {
 		if err := f.At().validate(w); err != nil {
 			return fmt.Errorf("fault %s: %w", f.FaultName(), err)
 		}
-		if _, network := f.(networkFault); !network && f.At().isShape() {
+		_, network := f.(networkFault)
+		if _, clients := f.(clientFault); !network && !clients && f.At().isShape() {
 			return fmt.Errorf("fault %s of the %s: that is a target for faults on the network", f.FaultName(), f.At())
 		}
 		if err := f.Applies(system, nil); err != nil {

@@ -248,7 +248,8 @@ type FaultEvent struct {
 	Time int64 // nanoseconds since the run began
 	// Step is the number of the plan's step.
 	Step int
-	// Phase is "injected", "bit", "healed" or "failed".
+	// Phase is "planned", "injected", "bit" or "no-bite", "healed" or "failed"; "again"
+	// for what a fault in force did once more; or "crashed", for a node.
 	Phase string
 	// Fault says what it is with its target as resolved, for instance "black-hole n2 | n1 n3".
 	Fault string

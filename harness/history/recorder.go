@@ -31,6 +31,7 @@ type Recorder struct {
 	line    []byte // the record being written, kept for its memory
 	lines   lines
 	strings map[string]Value
+	acks    acks
 }
 
 // ErrClosed is what [Recorder.Err] returns after something was to be recorded
@@ -136,7 +137,7 @@ func (r *Recorder) Complete(process int32, kind Kind, outcome Outcome, result Va
 	if !r.write() {
 		return now
 	}
-	r.counts.completed[kind][outcome].Add(1)
+	r.completed(kind, outcome)
 	if mismatch {
 		r.counts.mismatches.Add(1)
 	}
@@ -160,7 +161,7 @@ func (r *Recorder) CompleteList(process int32, kind Kind, elements []Value) (ret
 	}
 	r.line = r.lines.list(r.line[:0], now, process, elements)
 	if r.write() {
-		r.counts.completed[kind][OK].Add(1)
+		r.completed(kind, OK)
 	}
 	return now
 }
@@ -202,7 +203,7 @@ func (r *Recorder) CompleteTxn(process int32, steps []Step) (ret int64) {
 	}
 	r.line = r.steps(beginAnswer(r.line[:0], now, process), steps)
 	if r.write() {
-		r.counts.completed[Txn][OK].Add(1)
+		r.completed(Txn, OK)
 	}
 	return now
 }

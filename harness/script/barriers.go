@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/seatrial/seatrial/harness/cluster"
-	"github.com/seatrial/seatrial/harness/history"
 )
 
 // Barrier is a state that a script waits for.
@@ -80,10 +79,13 @@ func (b Blocked) Text() string {
 	return fmt.Sprintf("%s has waited for %v", b.Session, b.length())
 }
 
-// Reached counts.
-func (b Acknowledged) Reached(_ context.Context, on *Runner) (bool, string, error) {
-	more := on.on.Record.Counts().Ended(history.OK) - on.stepCounts.Ended(history.OK)
-	return more >= int64(b.More), fmt.Sprintf("%d more", more), nil
+// Reached counts, and is told at once of the last one.
+func (b Acknowledged) Reached(ctx context.Context, on *Runner) (bool, string, error) {
+	before := on.acknowledged
+	look, cancel := context.WithTimeout(ctx, askEvery)
+	defer cancel()
+	err := on.on.Record.AwaitAcknowledged(look, before+int64(b.More))
+	return err == nil, fmt.Sprintf("%d more", on.on.Record.Acknowledged()-before), nil
 }
 
 // askWithin bounds one question of a barrier.

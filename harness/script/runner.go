@@ -37,10 +37,10 @@ type Runner struct {
 	script   Script
 	sessions map[string]*session
 	heals    map[string]func(context.Context) error
-	// stepCounts are the counts when the step now was begun.
-	stepCounts  history.Counts
-	firstLeader string
-	logs        map[string]string // when the script began
+	// acknowledged is how many operations were when the step now was begun.
+	acknowledged int64
+	firstLeader  string
+	logs         map[string]string // when the script began
 }
 
 // NewRunner makes a runner.
@@ -81,7 +81,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	for _, a := range compiled.actions {
 		if a.first {
 			r.on.Record.Mark(MarkStep, fmt.Sprintf("%d  %s", a.number, a.text))
-			r.stepCounts = r.on.Record.Counts()
+			r.acknowledged = r.on.Record.Acknowledged()
 		}
 		err := r.act(ctx, a)
 		if err != nil && ctx.Err() != nil {

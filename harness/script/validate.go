@@ -98,16 +98,25 @@ func known(node string, system cluster.System) error {
 
 // NeedsStreams reports whether a fault of the script works on byte streams between
 // nodes, so that their links must go through a proxy.
-func (s Script) NeedsStreams() bool {
-	c, err := compile(s, 0)
-	return err == nil && slices.ContainsFunc(c.actions, func(a action) bool { return a.fault != nil && fault.NeedsStreams(a.fault) })
-}
+func (s Script) NeedsStreams() bool { return slices.ContainsFunc(s.Faults(), fault.NeedsStreams) }
 
 // NeedsNames reports whether a fault of the script is one on names, so that what
 // nodes ask of their name servers must go through a relay.
-func (s Script) NeedsNames() bool {
+func (s Script) NeedsNames() bool { return slices.ContainsFunc(s.Faults(), fault.NeedsNames) }
+
+// Faults lists every fault that the script injects.
+func (s Script) Faults() []fault.Fault {
 	c, err := compile(s, 0)
-	return err == nil && slices.ContainsFunc(c.actions, func(a action) bool { return a.fault != nil && fault.NeedsNames(a.fault) })
+	if err != nil {
+		return nil
+	}
+	var all []fault.Fault
+	for _, a := range c.actions {
+		if a.fault != nil {
+			all = append(all, a.fault)
+		}
+	}
+	return all
 }
 
 // FinalReads lists the keys that the script uses, to be read once after everything

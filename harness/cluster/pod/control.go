@@ -53,6 +53,8 @@ func (c *running) StartNode(ctx context.Context, node string) error {
 		}
 		if _, err = c.docker.ContainerStart(ctx, p.nodeID, client.ContainerStartOptions{}); err == nil {
 			p.frozen.Store(false)
+			p.suspended.Store(false)
+			p.goesOn.Store(false)
 			return nil
 		}
 		if agentErr := c.agentRuns(ctx, p); agentErr != nil {
@@ -140,6 +142,11 @@ func (c *running) Stop(ctx context.Context, node string, grace time.Duration) er
 		}
 		if err := c.signal(limited, p, signal); err != nil {
 			return err
+		}
+		if p.suspended.Load() { // nor could it
+			if err := c.signal(limited, p, "SIGCONT"); err != nil {
+				return err
+			}
 		}
 		gentle, stop := context.WithTimeout(ctx, grace)
 		err = c.awaitStopped(gentle, p)

@@ -114,5 +114,8 @@ func (c *running) unpause(ctx context.Context, p *pod) error {
 	if err != nil {
 		return errors.Join(err, refused)
 	}
+	if p.goesOn.Swap(false) {
+		return c.carryOn(ctx, p)
+	}
 	return nil
 }

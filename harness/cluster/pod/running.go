@@ -37,7 +37,7 @@ type running struct {
 	closed  bool // everything is removed; guarded by closing
 }
 
-// pod is an agent and a node. All of it but frozen is set once, during the start.
+// pod is an agent and a node. All but the flags is set once, during the start.
 type pod struct {
 	name    string
 	command cluster.Command
@@ -52,6 +52,9 @@ type pod struct {
 
 	freezing sync.Mutex  // is held while the node is paused and resumed
 	frozen   atomic.Bool // the last of the two was a pause, and it has not ended since
+
+	suspended atomic.Bool // its first process was sent SIGSTOP in this life
+	goesOn    atomic.Bool // it is to be sent SIGCONT when it is resumed
 }
 
 func (c *running) System() cluster.System { return c.system }

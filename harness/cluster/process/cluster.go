@@ -148,6 +148,22 @@ func (c *runningCluster) Resume(ctx context.Context, name string) error {
 	return c.with(name, func(n *node) error { return n.resume(ctx) })
 }
 
+func (c *runningCluster) Life(_ context.Context, name string) (life cluster.Life, err error) {
+	err = c.with(name, func(n *node) error {
+		life = n.lifeNow()
+		return nil
+	})
+	return life, err
+}
+
+func (c *runningCluster) Suspend(ctx context.Context, name string) error {
+	return c.with(name, func(n *node) error { return n.suspend(ctx) })
+}
+
+func (c *runningCluster) Continue(ctx context.Context, name string) error {
+	return c.with(name, func(n *node) error { return n.carryOn(ctx) })
+}
+
 func (c *runningCluster) Logs(ctx context.Context, name string, to io.Writer) error {
 	return c.with(name, func(n *node) error {
 		if err := ctx.Err(); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,6 +40,8 @@ type node struct {
 type life struct {
 	cmd *exec.Cmd
 	pid int // and the process group
+	// began is when it began, in clock ticks since boot.
+	began uint64
 
 	mu     sync.Mutex
 	ended  bool // the first process has ended and may be reaped: no more signals
@@ -76,9 +77,12 @@ func (n *node) start() error {
 		return fmt.Errorf("start node %s: %w", n.name, err)
 	}
 	l := &life{cmd: cmd, pid: cmd.Process.Pid, gone: make(chan struct{})}
+	// It can't have been reaped yet, so the number is still its own.
+	s, err := statusOf(l.pid)
+	l.began = s.start
 	n.life = l
 	go n.reap(l)
-	if err := n.note(l); err != nil {
+	if err = errors.Join(err, n.note(s)); err != nil {
 		l.signal(syscall.SIGKILL, true)
 		<-l.gone
 		return err
@@ -88,13 +92,7 @@ func (n *node) start() error {
 
 // note writes down which process this is, for a garbage collector that can't
 // read it from the process: programs overwrite their environment.
-func (n *node) note(l *life) error {
-	s, err := statusOf(l.pid)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // it has ended, and was reaped
-	} else if err != nil {
-		return fmt.Errorf("start node %s: %w", n.name, err)
-	}
+func (n *node) note(s status) error {
 	text := strconv.Itoa(s.pid) + " " + strconv.FormatUint(s.start, 10) + "\n"
 	if err := os.WriteFile(filepath.Join(n.dir, pidFile), []byte(text), 0o600); err != nil {
 		return fmt.Errorf("start node %s: %w", n.name, err)

@@ -10,6 +10,7 @@
 //	say TEXT               prints the text on standard output and on standard error
 //	put NAME TEXT          writes a file of the data directory
 //	get NAME               reads it
+//	fill BYTES             takes so much more memory, and keeps it
 //	dial ADDRESS MS        opens a connection, has it echo a word, closes it
 //	keep ADDRESS MS        opens a connection and keeps it
 //	ask TEXT MS            has the kept connection echo the text
@@ -20,6 +21,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -27,6 +29,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -74,6 +77,11 @@ var life = strconv.FormatInt(time.Now().UnixNano(), 10)
 
 var heard atomic.Value
 
+var filled struct {
+	sync.Mutex
+	bytes [][]byte
+}
+
 type session struct {
 	dir  string
 	kept net.Conn
@@ -108,6 +116,15 @@ func (s *session) answer(words []string) string {
 			return "error: " + err.Error()
 		}
 		return string(text)
+	case "fill":
+		number, err := strconv.Atoi(words[1])
+		if err != nil {
+			return "error: " + err.Error()
+		}
+		filled.Lock()
+		defer filled.Unlock()
+		filled.bytes = append(filled.bytes, bytes.Repeat([]byte{1}, number))
+		return "filled"
 	}
 	return s.remote(words)
 }
