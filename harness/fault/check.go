@@ -74,13 +74,13 @@ func (w World) check(s Schedule) error {
 		if err := w.mistake(f); err != nil {
 			return err
 		}
-		switch err := w.inapplicable(f); {
+		switch err := Applies(f, w); {
 		case err == nil:
 			left++
 		case !mix:
-			return err
+			return fmt.Errorf("fault %s does not apply: %w", f.FaultName(), err)
 		case not == nil:
-			not = err
+			not = fmt.Errorf("%s: %w", f.FaultName(), err)
 		}
 	}
 	if mix && left == 0 {
@@ -103,23 +103,16 @@ func (w World) mistake(f Fault) error {
 	return nil
 }
 
-// inapplicable says why a fault does not exist for the world's system on its
-// runtime, as far as that is known before the cluster runs.
-func (w World) inapplicable(f Fault) error {
+// Applies says why a fault does not exist for the world's system on its runtime,
+// as far as its Network knows: before a cluster runs, or of one that does.
+func Applies(f Fault, w World) error {
 	if err := f.At().fits(w); err != nil {
-		return fmt.Errorf("fault %s: %w", f.FaultName(), err)
+		return err
 	}
 	if w.System == nil {
 		return nil
 	}
-	var network cluster.Network
-	if onNetwork(f) {
-		network = w.Network
-	}
-	if err := f.Applies(w.System, network); err != nil {
-		return fmt.Errorf("fault %s does not apply: %w", f.FaultName(), err)
-	}
-	return nil
+	return f.Applies(w.System, w.Network)
 }
 
 // LeftOut is a fault of a mix that is never drawn.
@@ -137,7 +130,7 @@ func Omissions(s Schedule, w World) []LeftOut {
 			if !mix {
 				continue
 			}
-			if err := w.inapplicable(f); err != nil {
+			if err := Applies(f, w); err != nil {
 				all = append(all, LeftOut{Aimed(f), err.Error()})
 			}
 		}

@@ -86,7 +86,7 @@ func (s Mix) cards(w World) []Fault {
 		if heavy, is := f.(Weighted); is {
 			f, weight = heavy.Fault, heavy.Weight
 		}
-		if w.inapplicable(f) == nil {
+		if Applies(f, w) == nil {
 			all = append(all, slices.Repeat([]Fault{f}, weight)...)
 		}
 	}

@@ -26,8 +26,8 @@ type networkFault interface {
 func networkApplies(f networkFault, s cluster.System, n cluster.Network) error {
 	effect := f.effect()
 	if f.At().ofClients() {
-		if effect.Queued() {
-			return fmt.Errorf("%s of packets does not apply to the links of clients: they are byte streams through the agent", f.FaultName())
+		if packetsOnly(effect) {
+			return fmt.Errorf("%s does not apply to the links of clients: they are byte streams, without packets of their own", f.FaultName())
 		}
 		return nil // a client's link always runs through a gate, which knows every other effect
 	}
@@ -35,8 +35,7 @@ func networkApplies(f networkFault, s cluster.System, n cluster.Network) error {
 		return fmt.Errorf("%s has one node, so there is no link between nodes to cut", s.SystemName())
 	}
 	if only, is := f.(Only); is && only.Port != "" {
-		var err error
-		if effect.Port, err = portNumber(only.Port, s.Ports()); err != nil {
+		if _, err := portNumber(only.Port, s.Ports()); err != nil {
 			return err
 		}
 	}
@@ -49,8 +48,8 @@ func networkApplies(f networkFault, s cluster.System, n cluster.Network) error {
 // aimNetwork resolves the target of a fault on the network to flows.
 func aimNetwork(ctx context.Context, aim Aim, f networkFault) (Act, error) {
 	effect := f.effect()
-	if effect.Queued() {
-		aim.Groups = nil // a client's link has no packets of its own
+	if packetsOnly(effect) {
+		aim.Groups = nil // no effect on the clients beside a node
 	}
 	c, err := f.At().cut(ctx, aim)
 	if err != nil {
@@ -88,6 +87,10 @@ func NeedsStreams(f Fault) bool {
 	}
 	return false
 }
+
+// packetsOnly reports whether an effect is one on packets that byte streams know
+// nothing of, and so does not exist on the links of clients.
+func packetsOnly(e link.Effect) bool { return e.Queued() || e.Transport == link.UDP }
 
 // draws reports whether an effect falls on traffic as chance has it.
 func draws(e link.Effect) bool { return e.Probability > 0 || e.Action == link.Delay }

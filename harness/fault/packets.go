@@ -12,7 +12,7 @@ import (
 
 // Loss drops packets between the target and the other nodes at random: a share of
 // Probability, above 0 and at most 1. With Burst above 1 that many are lost in a
-// row on average, and the share stays what it is.
+// row on average, and the share stays what it is, at most Burst/(Burst+1).
 type Loss struct {
 	Target
 	Probability float64
@@ -85,8 +85,8 @@ func (f Corrupt) effect() link.Effect {
 
 // Validate wants a share, and a length of bursts that is none of everything.
 func (f Loss) Validate() error {
-	if f.Burst < 0 || f.Burst > 1 && f.Probability == 1 {
-		return fmt.Errorf("loss: Burst is %d with Probability %v: it is how many packets are lost in a row, where not all are; fault.BlackHole loses all", f.Burst, f.Probability)
+	if most := float64(f.Burst) / float64(f.Burst+1); f.Burst < 0 || f.Burst > 1 && f.Probability > most {
+		return fmt.Errorf("loss: Burst is %d with Probability %v: between two bursts a packet passes, so at most %.3g can be lost so; fault.BlackHole loses all", f.Burst, f.Probability, most)
 	}
 	return validateShare("loss", f.Probability)
 }
