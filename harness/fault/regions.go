@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/seatrial/seatrial/harness/cluster"
@@ -132,7 +131,15 @@ func (f Regions) Aim(ctx context.Context, aim Aim) (Act, error) {
 	if err != nil {
 		return nil, err
 	}
-	act := RegionsAct{Targets: aim.Nodes}
+	act := Acts{Label: f.label()}
+	add := func(label string, effect link.Effect, targets []string, flows []link.Flow) {
+		if len(flows) == 0 {
+			return
+		}
+		effect.Seed = aim.Draw.Uint64()
+		act.Parts = append(act.Parts, DistanceAct{NetworkAct{Label: label, Targets: targets, Effect: effect, Flows: flows,
+			Engine: engineOf(effect, aim.Runtime, false)}})
+	}
 	for i, a := range f.Regions {
 		for j, b := range f.Regions[i:] {
 			took := f.RoundTrip[i][i+j]
@@ -145,15 +152,15 @@ func (f Regions) Aim(ctx context.Context, aim Aim) (Act, error) {
 			}
 			effect := f.effect(took)
 			pair := a.Name + "-" + b.Name
-			act.add(pair, effect, nodes, aim)
+			both := slices.Concat(a.Nodes, b.Nodes)
+			add(pair, effect, both, nodes)
 			effect.Packets = false
-			act.add(pair+" for clients", effect, f.clientFlows(clients, i, i+j), aim)
+			add(pair+" for clients", effect, both, f.clientFlows(clients, i, i+j))
 		}
 	}
 	if len(act.Parts) == 0 {
 		return nil, errors.New("no two nodes are apart: only regions of one node have a round trip")
 	}
-	act.Label = f.label()
 	return act, nil
 }
 
@@ -224,86 +231,12 @@ func (f Regions) clientFlows(clients [][]link.End, i, j int) []link.Flow {
 	return flows
 }
 
-// RegionsAct puts an effect on each pair of regions.
-type RegionsAct struct {
-	Label   string
-	Targets []string
-	Parts   []NetworkAct
-}
+// DistanceAct delays what passes between two regions.
+type DistanceAct struct{ NetworkAct }
 
-func (a *RegionsAct) add(pair string, effect link.Effect, flows []link.Flow, aim Aim) {
-	if len(flows) == 0 {
-		return
-	}
-	effect.Seed = aim.Draw.Uint64()
-	a.Parts = append(a.Parts, NetworkAct{Label: pair, Effect: effect, Flows: flows, Engine: engineOf(effect, aim.Runtime, false)})
-}
-
-// Text is one line for people.
-func (a RegionsAct) Text() string { return a.Label }
-
-// Nodes are the targets.
-func (a RegionsAct) Nodes() []string { return a.Targets }
-
-// EngineName is what enforces the delays.
-func (a RegionsAct) EngineName() string { return a.Parts[0].Engine }
-
-func partID(id string, part int) string { return fmt.Sprintf("%s/%d", id, part+1) }
-
-// Inject switches every pair's delay on.
-func (a RegionsAct) Inject(ctx context.Context, c cluster.Cluster, id string) error {
-	return a.each(func(i int, part NetworkAct) error { return part.Inject(ctx, c, partID(id, i)) })
-}
-
-// Undo takes every delay away.
-func (a RegionsAct) Undo(ctx context.Context, c cluster.Cluster, id string) error {
-	return a.each(func(i int, part NetworkAct) error { return part.Undo(ctx, c, partID(id, i)) })
-}
-
-// Undone asks the places that enforce effects whether they still know any of them.
-func (a RegionsAct) Undone(ctx context.Context, c cluster.Cluster, id string) error {
-	active, err := c.Network().Active(ctx)
-	if err != nil {
-		return err
-	}
-	return a.each(func(i int, _ NetworkAct) error {
-		if slices.Contains(active, partID(id, i)) {
-			return errors.New("the effect is still in force")
-		}
-		return nil
-	})
-}
-
-// each does something to all parts, and goes on after an error.
-func (a RegionsAct) each(do func(i int, part NetworkAct) error) error {
-	var all error
-	for i, part := range a.Parts {
-		if err := do(i, part); err != nil {
-			all = errors.Join(all, fmt.Errorf("%s: %w", part.Label, err))
-		}
-	}
-	return all
-}
-
-// Bit sends a probe between each pair of regions: every one must take its time.
-// Where another fault lets none arrive, the counters tell.
-func (a RegionsAct) Bit(ctx context.Context, c cluster.Cluster, id string) (bool, string, error) {
-	bits, proofs, errs := make([]bool, len(a.Parts)), make([]string, len(a.Parts)), make([]error, len(a.Parts))
-	var probes sync.WaitGroup
-	for i, part := range a.Parts {
-		probes.Go(func() { bits[i], proofs[i], errs[i] = part.tookItsTime(ctx, c, partID(id, i)) })
-	}
-	probes.Wait()
-	all := true
-	for i, part := range a.Parts {
-		all = all && bits[i]
-		proofs[i] = part.Label + ": " + proofs[i]
-	}
-	return all, strings.Join(proofs, "; "), errors.Join(errs...)
-}
-
-// tookItsTime measures the delay along the first flow.
-func (a NetworkAct) tookItsTime(ctx context.Context, c cluster.Cluster, id string) (bool, string, error) {
+// Bit measures the delay along the first flow by a probe. Where another fault lets
+// none arrive, the counters tell.
+func (a DistanceAct) Bit(ctx context.Context, c cluster.Cluster, id string) (bool, string, error) {
 	flow, effect := a.Flows[0], a.Effect
 	took, err := c.Network().Probe(ctx, flow, probeTimeout+effect.Latency+effect.Jitter)
 	switch {

@@ -169,5 +169,5 @@ func checkInner(outer string, inner Schedule) error {
 }
 
 func init() {
-	named.Register(For{}, Every{}, After{}, Together{}, Swizzle{}, NetworkAct{}, RegionsAct{}, ProcessAct{})
+	named.Register(For{}, Every{}, After{}, Together{}, Swizzle{}, NetworkAct{}, DistanceAct{}, Acts{}, ProcessAct{})
 }
