@@ -143,7 +143,7 @@ func TestAMixLeavesOutWhatDoesNotApply(t *testing.T) {
 	mix := fault.Mix{Faults: []fault.Fault{hole, fault.Weighted{Fault: loss, Weight: 9}, fault.Kill{Target: fault.Leader}}}
 	require.NoError(t, fault.Check(mix, w.System, w))
 	require.Equal(t, []fault.LeftOut{
-		{Fault: "loss of the random", Reason: "there is no queue"},
+		{Fault: "loss of a random node", Reason: "there is no queue"},
 		{Fault: "kill of the leader", Reason: "bare has no way to say who leads"},
 	}, fault.Omissions(fault.Every{Period: 1, Do: mix}, w))
 	steps := fault.Plan(mix, 1, w, time.Minute)

@@ -132,8 +132,13 @@ func (t Target) where() string {
 	if group, is := t.group(); is {
 		return "the clients " + group
 	}
-	if t == EveryNode || t == EveryClient {
+	switch t {
+	case EveryNode, EveryClient:
 		return string(t)
+	case Random:
+		return "a random node"
+	case Follower, Minority, Majority, Ring, Bridge:
+		return "a " + string(t)
 	}
 	return "the " + string(t)
 }
