@@ -146,13 +146,12 @@ func (f Regions) Aim(ctx context.Context, aim Aim) (Act, error) {
 			if took == 0 {
 				continue
 			}
-			nodes := link.Between(ends(a.Nodes), ends(b.Nodes))
+			both, nodes := slices.Concat(a.Nodes, b.Nodes), link.Between(ends(a.Nodes), ends(b.Nodes))
 			if j == 0 {
-				nodes = within(ends(a.Nodes))
+				both, nodes = a.Nodes, within(ends(a.Nodes))
 			}
 			effect := f.effect(took)
 			pair := a.Name + "-" + b.Name
-			both := slices.Concat(a.Nodes, b.Nodes)
 			add(pair, effect, both, nodes)
 			effect.Packets = false
 			add(pair+" for clients", effect, both, f.clientFlows(clients, i, i+j))
