@@ -91,6 +91,16 @@ func (s Scenario) clientCount() int {
 // world is what faults can be aimed at.
 func (s Scenario) world() fault.World {
 	w := fault.WorldOf(s.System)
+	w.Runtime = s.Runtime
+	switch s.Runtime {
+	case "pod":
+		w.Network = pod.Runtime{}.Network()
+	case "process":
+		w.Network = process.Runtime{}.Network()
+	}
+	if _, ok := s.System.(workloads.TransactionOpener); !ok {
+		w.NoTransactions = fmt.Errorf("%s offers no transactions to hold open", s.System.SystemName())
+	}
 	for _, g := range s.groups() {
 		w.Groups = append(w.Groups, fault.Group{Name: link.End(g.Name), Beside: g.Beside})
 	}
@@ -188,19 +198,7 @@ func (s Scenario) validate() error {
 	if err := s.Script.Validate(s.System, s.world()); err != nil {
 		return err
 	}
-	if err := fault.Check(s.Faults, s.System, s.world()); err != nil {
-		return err
-	}
-	return fault.CheckPlace(append(fault.Faults(s.Faults), s.Script.Faults()...), s.faultPlace())
-}
-
-// faultPlace is where the scenario's faults are to be injected.
-func (s Scenario) faultPlace() fault.Place {
-	p := fault.Place{Runtime: s.Runtime}
-	if _, ok := s.System.(workloads.TransactionOpener); !ok {
-		p.NoTransactions = fmt.Errorf("%s offers no transactions to hold open", s.System.SystemName())
-	}
-	return p
+	return fault.Check(s.Faults, s.System, s.world())
 }
 
 func (s Scenario) validateGroups() error {
@@ -300,6 +298,8 @@ type Plan struct {
 	Seed     uint64
 	Scenario Scenario
 	Steps    []fault.Step
+	// LeftOut are the faults of mixes that do not apply to the system on its runtime.
+	LeftOut []fault.LeftOut
 }
 
 // NewPlan validates the scenario and draws its steps.
@@ -312,7 +312,7 @@ func NewPlan(s Scenario, seed uint64) (Plan, error) {
 	if never := fault.Never(s.Faults, steps); len(never) > 0 {
 		return Plan{}, UsageError{fmt.Errorf("scenario %s: within its %v these faults never come: %s: a run would prove nothing", s.Name, s.Duration, strings.Join(never, ", "))}
 	}
-	return Plan{Harness: Version, Seed: seed, Scenario: s, Steps: steps}, nil
+	return Plan{Harness: Version, Seed: seed, Scenario: s, Steps: steps, LeftOut: fault.Omissions(s.Faults, s.world())}, nil
 }
 
 // PlanChecks reads the checks of a saved plan: those that the run was asked. One

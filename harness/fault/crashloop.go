@@ -16,9 +16,9 @@ import (
 // started and left alone, and the fault is over; with Times zero it goes on for as
 // long as the fault lasts.
 type CrashLoop struct {
-	Target Target
-	Up     time.Duration
-	Times  int `json:",omitempty"`
+	Target
+	Up    time.Duration
+	Times int `json:",omitempty"`
 }
 
 // KillDuringStart kills the target's program, starts it, and kills it again at a
@@ -26,7 +26,7 @@ type CrashLoop struct {
 // (default 200 ms): recovery must survive being cut short. Undoing it starts the
 // program again.
 type KillDuringStart struct {
-	Target Target
+	Target
 	Within time.Duration
 }
 
@@ -35,12 +35,6 @@ func (CrashLoop) FaultName() string { return "crash-loop" }
 
 // FaultName is "kill-during-start".
 func (KillDuringStart) FaultName() string { return "kill-during-start" }
-
-// At is the target.
-func (f CrashLoop) At() Target { return f.Target }
-
-// At is the target.
-func (f KillDuringStart) At() Target { return f.Target }
 
 // leastUp bounds how often a program is killed.
 const leastUp = 10 * time.Millisecond
@@ -78,7 +72,7 @@ func (f KillDuringStart) Aim(ctx context.Context, aim Aim) (Act, error) {
 		within = 200 * time.Millisecond
 	}
 	nodes, err := f.Target.pick(ctx, aim)
-	up := between(aim.Draw, 0, within)
+	up := drawTime(aim.Draw, 0, within)
 	return CrashAct{Do: "kill during start", Targets: nodes, Up: up, Times: 2, StayDown: true}, err
 }
 
@@ -235,4 +229,12 @@ func (a CrashAct) Undo(ctx context.Context, c cluster.Cluster, _ string) error {
 // Undone asks nothing: a program that was started and ended by itself was undone.
 func (a CrashAct) Undone(context.Context, cluster.Cluster, string) error { return nil }
 
-func init() { named.Register(CrashLoop{}, KillDuringStart{}, CrashAct{}) }
+func init() {
+	named.Register(CrashAct{})
+	Register(
+		Entry{Kind: KindProcess, Example: CrashLoop{Target: Follower, Up: 300 * time.Millisecond},
+			About: "kills the program each time it has been up for Up, as one that a supervisor starts again and again"},
+		Entry{Kind: KindProcess, Example: KillDuringStart{Target: Random, Within: 200 * time.Millisecond},
+			About: "kills the program, starts it, and kills it again in the middle of its start"},
+	)
+}

@@ -63,25 +63,18 @@ func (in *Injector) Run(ctx context.Context, steps []Step) error {
 	begin := time.Now()
 	var all sync.WaitGroup
 	failures := make(chan error, len(steps))
-	// A mix is one fault after another, also where one took long to inject or heal.
-	mixFree := map[int]chan struct{}{}
+	chains := chains{}
 	for _, step := range steps {
-		before, after := closed(), make(chan struct{})
-		if step.Mix {
-			if last := mixFree[step.chain]; last != nil {
-				before = last
-			}
-			mixFree[step.chain] = after
-		}
+		mine, before := chains.join(step)
 		if step.Fault != nil { // what code injects, it says itself
 			in.record(history.FaultEvent{Step: step.Number, Phase: "planned", Fault: step.Text, Detail: mixWord(step.Mix)})
 		}
 		all.Go(func() {
-			defer close(after)
-			if !waitUntil(ctx, begin.Add(step.At)) || !waitFor(ctx, before) {
+			defer mine.healed()
+			if !waitUntil(ctx, begin.Add(step.At)) || !waitForAll(ctx, before) {
 				return
 			}
-			if err := in.runStep(ctx, step, begin.Add(step.At+step.For)); err != nil && ctx.Err() == nil {
+			if err := in.runStep(ctx, step, begin.Add(step.At+step.For), mine.heals); err != nil && ctx.Err() == nil {
 				in.record(history.FaultEvent{Step: step.Number, Phase: "failed", Fault: step.Text, Detail: err.Error()})
 				failures <- fmt.Errorf("step %d, %s: %w", step.Number, step.Text, err)
 			}
@@ -99,7 +92,7 @@ func mixWord(mix bool) string {
 	return "named"
 }
 
-func (in *Injector) runStep(ctx context.Context, step Step, end time.Time) error {
+func (in *Injector) runStep(ctx context.Context, step Step, end time.Time, heals func()) error {
 	if step.Fault == nil {
 		return step.Func.Do(ctx, in)
 	}
@@ -108,6 +101,11 @@ func (in *Injector) runStep(ctx context.Context, step Step, end time.Time) error
 		return err
 	}
 	i, err := in.inject(ctx, step, why)
+	var not notHere
+	if step.Mix && errors.As(err, &not) && ctx.Err() == nil {
+		in.record(history.FaultEvent{Step: step.Number, Phase: "no-bite", Fault: step.Text, Detail: "left out: " + err.Error()})
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -116,12 +114,13 @@ func (in *Injector) runStep(ctx context.Context, step Step, end time.Time) error
 	if least := time.Now().Add(min(step.For, 2*ownTime)); end.Before(least) {
 		end = least
 	}
-	return in.bite(ctx, end, i)
+	return in.bite(ctx, end, i, heals)
 }
 
 // bite leaves the fault in force until its end, asks on the way whether it bit,
-// and heals it. One that is over by itself is healed before its end.
-func (in *Injector) bite(ctx context.Context, end time.Time, i *injection) error {
+// tells that it heals it, and does. One that is over by itself is healed before its
+// end.
+func (in *Injector) bite(ctx context.Context, end time.Time, i *injection, heals func()) error {
 	// Asked late: counters say more the longer the fault has met traffic, and a
 	// probe must still find it in force.
 	if !i.inForceUntil(ctx, end.Add(-ownTime)) {
@@ -133,6 +132,7 @@ func (in *Injector) bite(ctx context.Context, end time.Time, i *injection) error
 	if !i.inForceUntil(ctx, end) {
 		return nil
 	}
+	heals()
 	healCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healTimeout)
 	defer cancel()
 	return in.heal(healCtx, i)
@@ -166,7 +166,7 @@ func (in *Injector) Inject(ctx context.Context, f Fault) (heal func(context.Cont
 	step := Step{Number: 1000 + in.sequence, Fault: f, Draw: uint64(in.sequence)}
 	in.mu.Unlock()
 	step.Text = step.describe(in.world)
-	if err := f.At().validate(in.world); err != nil {
+	if err := in.world.mistake(f); err != nil {
 		return nil, err
 	}
 	in.record(history.FaultEvent{Step: step.Number, Phase: "planned", Fault: step.Text, Detail: "named"})
@@ -181,7 +181,7 @@ func (in *Injector) Inject(ctx context.Context, f Fault) (heal func(context.Cont
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context) error { return in.bite(ctx, time.Now(), i) }, nil
+	return func(ctx context.Context) error { return in.bite(ctx, time.Now(), i, func() {}) }, nil
 }
 
 func (in *Injector) inject(ctx context.Context, step Step, why happening) (*injection, error) {
@@ -189,13 +189,13 @@ func (in *Injector) inject(ctx context.Context, step Step, why happening) (*inje
 		return nil, err
 	}
 	if err := step.Fault.Applies(in.cluster.System(), in.cluster.Network()); err != nil {
-		return nil, fmt.Errorf("does not apply: %w", err)
+		return nil, notHere{fmt.Errorf("does not apply: %w", err)}
 	}
 	aiming, cancel := context.WithTimeout(ctx, injectTimeout)
 	defer cancel()
 	act, err := step.Fault.Aim(aiming, step.aim(in.world, in.leader))
 	if err != nil {
-		return nil, fmt.Errorf("aim: %w", err)
+		return nil, notHere{fmt.Errorf("aim: %w", err)}
 	}
 	i := in.newInjection(step, act)
 	if prepared, is := act.(Prepared); is {
@@ -223,7 +223,7 @@ func (in *Injector) inject(ctx context.Context, step Step, why happening) (*inje
 	i.mu.Lock()
 	i.injected = true
 	i.mu.Unlock()
-	in.record(history.FaultEvent{Step: step.Number, Phase: "injected", Fault: act.Text(), Nodes: act.Nodes(), Detail: step.Fault.FaultName() + why.detail(in)})
+	in.record(history.FaultEvent{Step: step.Number, Phase: "injected", Fault: act.Text(), Nodes: act.Nodes(), Detail: in.kindOf(step.Fault, act) + why.detail(in)})
 	in.goOn(context.WithoutCancel(ctx), i)
 	return i, nil
 }
@@ -316,20 +316,4 @@ func waitUntil(ctx context.Context, at time.Time) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// waitFor waits for a channel to be closed; false means that the context ended first.
-func waitFor(ctx context.Context, done <-chan struct{}) bool {
-	select {
-	case <-done:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-func closed() chan struct{} {
-	c := make(chan struct{})
-	close(c)
-	return c
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/seatrial/seatrial/harness/cluster"
-	"github.com/seatrial/seatrial/harness/named"
 )
 
 // KillAfter kills the target's program just after clients were told of the success
@@ -13,15 +12,12 @@ import (
 // and is nowhere safe yet is lost at such a moment. The target is resolved then. If
 // fewer succeed within the step's time, nothing is killed, and it did not bite.
 type KillAfter struct {
-	Target       Target
+	Target
 	Acknowledged int
 }
 
 // FaultName is "kill-after".
 func (KillAfter) FaultName() string { return "kill-after" }
-
-// At is the target.
-func (f KillAfter) At() Target { return f.Target }
 
 // Applies everywhere.
 func (f KillAfter) Applies(cluster.System, cluster.Network) error {
@@ -43,4 +39,7 @@ func (f KillAfter) Aim(ctx context.Context, aim Aim) (Act, error) {
 	return aimProcess(ctx, aim, f.Target, ProcessAct{Do: "kill", After: fmt.Sprintf("after %d acknowledged operations", f.Acknowledged)})
 }
 
-func init() { named.Register(KillAfter{}) }
+func init() {
+	Register(Entry{Kind: KindProcess, Example: KillAfter{Target: Leader, Acknowledged: 20},
+		About: "kills the program just after the Acknowledged-th operation since the step began"})
+}

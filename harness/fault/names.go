@@ -19,15 +19,15 @@ import (
 // link.NoSuchName (the default), link.ServerFailure, link.QueryRefused, or
 // link.NoAnswer: then the asker's own timeout decides.
 type NamesFail struct {
-	Target Target
-	Names  []string        `json:",omitempty"`
-	How    link.NameAction `json:",omitempty"`
+	Target
+	Names []string        `json:",omitempty"`
+	How   link.NameAction `json:",omitempty"`
 }
 
 // NamesSlow answers questions for names that the target asks later, by Latency ± a
 // uniform draw of up to Jitter. Names as in [NamesFail].
 type NamesSlow struct {
-	Target  Target
+	Target
 	Names   []string `json:",omitempty"`
 	Latency time.Duration
 	Jitter  time.Duration
@@ -37,7 +37,7 @@ type NamesSlow struct {
 // one: that of the node named Answer, or Answer itself, for instance 192.0.2.1,
 // where nobody is (RFC 5737). Names as in [NamesFail].
 type NamesWrong struct {
-	Target Target
+	Target
 	Names  []string `json:",omitempty"`
 	Answer string
 }
@@ -50,15 +50,6 @@ func (NamesSlow) FaultName() string { return "names-slow" }
 
 // FaultName is "names-wrong".
 func (NamesWrong) FaultName() string { return "names-wrong" }
-
-// At is the target.
-func (f NamesFail) At() Target { return f.Target }
-
-// At is the target.
-func (f NamesSlow) At() Target { return f.Target }
-
-// At is the target.
-func (f NamesWrong) At() Target { return f.Target }
 
 // nameFault is a fault on names.
 type nameFault interface{ nameEffect() link.NameEffect }
@@ -294,4 +285,23 @@ func (a NamesAct) Undone(ctx context.Context, c cluster.Cluster, id string) erro
 	return nil
 }
 
-func init() { named.Register(NamesFail{}, NamesSlow{}, NamesWrong{}, NamesAct{}) }
+// Engine is the agent's relay of questions.
+func (NamesFail) Engine(string) string { return "name relay" }
+
+// Engine is the agent's relay of questions.
+func (NamesSlow) Engine(string) string { return "name relay, seeded" }
+
+// Engine is the agent's relay of questions.
+func (NamesWrong) Engine(string) string { return "name relay" }
+
+func init() {
+	named.Register(NamesAct{})
+	Register(
+		Entry{Kind: KindName, Example: NamesFail{Target: Leader, How: link.ServerFailure},
+			About: "makes questions for names fail: no such name, server failure, refused, or no answer"},
+		Entry{Kind: KindName, Example: NamesSlow{Target: Random, Latency: 300 * time.Millisecond},
+			About: "answers questions for names late"},
+		Entry{Kind: KindName, Example: NamesWrong{Target: Random, Answer: "192.0.2.1"},
+			About: "answers questions for names with another address"},
+	)
+}

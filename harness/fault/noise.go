@@ -16,7 +16,7 @@ import (
 // target is left a hundredth of a processor then. Nothing else on the machine is
 // loaded.
 type CPUNoise struct {
-	Target Target
+	Target
 	Share  float64
 	Period time.Duration `json:",omitempty"`
 }
@@ -27,9 +27,6 @@ const leastNoise = 500 * time.Millisecond
 
 // FaultName is "cpu-noise".
 func (CPUNoise) FaultName() string { return "cpu-noise" }
-
-// At is the target.
-func (f CPUNoise) At() Target { return f.Target }
 
 // Applies needs a share and a period that can be kept.
 func (f CPUNoise) Applies(cluster.System, cluster.Network) error {
@@ -43,7 +40,10 @@ func (f CPUNoise) Applies(cluster.System, cluster.Network) error {
 }
 
 // AppliesAt says that only pods have control groups of their own.
-func (CPUNoise) AppliesAt(p Place) error { return needsPods(p) }
+func (CPUNoise) AppliesAt(w World) error { return needsPods(w) }
+
+// Engine is the kernel's control groups.
+func (CPUNoise) Engine(string) string { return "control group, seeded" }
 
 // Aim resolves the target and draws the seed of the noise.
 func (f CPUNoise) Aim(ctx context.Context, aim Aim) (Act, error) {
@@ -142,4 +142,8 @@ func (a NoiseAct) Undone(ctx context.Context, c cluster.Cluster, id string) erro
 	return a.Limited.Undone(ctx, c, id)
 }
 
-func init() { named.Register(CPUNoise{}, NoiseAct{}) }
+func init() {
+	named.Register(NoiseAct{})
+	Register(Entry{Kind: KindResource, Example: CPUNoise{Target: Random, Share: 0.6, Period: 500 * time.Millisecond},
+		About: "takes the processor away for a Share of each Period, at moments of the seed, as a noisy neighbour does"})
+}

@@ -18,15 +18,12 @@ import (
 // program again. A program that asks for no memory at all meanwhile is not killed:
 // then it did not bite.
 type OutOfMemory struct {
-	Target Target
+	Target
 	Within time.Duration `json:",omitempty"`
 }
 
 // FaultName is "out-of-memory".
 func (OutOfMemory) FaultName() string { return "out-of-memory" }
-
-// At is the target.
-func (f OutOfMemory) At() Target { return f.Target }
 
 // Applies everywhere where limits do.
 func (f OutOfMemory) Applies(cluster.System, cluster.Network) error {
@@ -37,7 +34,7 @@ func (f OutOfMemory) Applies(cluster.System, cluster.Network) error {
 }
 
 // AppliesAt says that only pods have control groups of their own.
-func (OutOfMemory) AppliesAt(p Place) error { return needsPods(p) }
+func (OutOfMemory) AppliesAt(w World) error { return needsPods(w) }
 
 // Aim resolves the target.
 func (f OutOfMemory) Aim(ctx context.Context, aim Aim) (Act, error) {
@@ -164,4 +161,11 @@ func (a MemoryAct) Undone(ctx context.Context, c cluster.Cluster, id string) err
 	return each(a.Targets, func(node string) error { return unlimited(ctx, c, id, node, a.Before[node]) })
 }
 
-func init() { named.Register(OutOfMemory{}, MemoryAct{}) }
+// Engine is the kernel's control groups.
+func (OutOfMemory) Engine(string) string { return "control group" }
+
+func init() {
+	named.Register(MemoryAct{})
+	Register(Entry{Kind: KindResource, Example: OutOfMemory{Target: Follower},
+		About: "lowers the memory limit until the kernel kills the program for want of memory"})
+}

@@ -2,26 +2,18 @@ package fault
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/seatrial/seatrial/harness/cluster"
 )
 
 // What a fault or an act can do beyond its interface it says by what it implements.
 
-// Placed is a fault that does not exist everywhere. It is asked before a run.
+// Placed is a fault that does not exist everywhere. It is asked before a run, as
+// far as the world is known then.
 type Placed interface {
 	Fault
 	// AppliesAt says why the fault does not exist there; nil means that it does.
-	AppliesAt(place Place) error
-}
-
-// Place is where faults are to be injected, as far as it is known before a run.
-type Place struct {
-	// Runtime is "pod" or "process".
-	Runtime string
-	// NoTransactions says why clients hold no transactions open; nil where they may.
-	NoTransactions error
+	AppliesAt(w World) error
 }
 
 // Waiting is a fault that comes when something has happened, and not when its step
@@ -80,24 +72,4 @@ type Load interface {
 	Stalled(id string) (now, ever int)
 	// Release ends a stall. An unknown id is no error.
 	Release(id string)
-}
-
-// Faults lists every fault that a schedule may inject.
-func Faults(s Schedule) []Fault {
-	if s == nil {
-		return nil
-	}
-	return s.faults()
-}
-
-// CheckPlace says which of the faults does not exist at a place, before anything starts.
-func CheckPlace(faults []Fault, place Place) error {
-	for _, f := range faults {
-		if placed, is := f.(Placed); is {
-			if err := placed.AppliesAt(place); err != nil {
-				return fmt.Errorf("fault %s does not apply: %w", f.FaultName(), err)
-			}
-		}
-	}
-	return nil
 }

@@ -12,13 +12,13 @@ import (
 
 // Kill ends the target's program with SIGKILL; undoing it starts the program
 // again, on the same address, with the data it left.
-type Kill struct{ Target Target }
+type Kill struct{ Target }
 
 // Stop asks the target's program to end (SIGTERM), and kills it after Grace
 // (default 5 s); undoing it starts the program again.
 type Stop struct {
-	Target Target
-	Grace  time.Duration
+	Target
+	Grace time.Duration
 }
 
 // Pause stops the target's program where it stands. It is no cut: kernel buffers
@@ -27,7 +27,7 @@ type Stop struct {
 // go on: a server with a process for each client goes on with those that it has
 // and takes no new ones. Either ends with the program's life.
 type Pause struct {
-	Target Target
+	Target
 	Signal bool `json:",omitempty"`
 }
 
@@ -39,15 +39,6 @@ func (Stop) FaultName() string { return "stop" }
 
 // FaultName is "pause".
 func (Pause) FaultName() string { return "pause" }
-
-// At is the target.
-func (f Kill) At() Target { return f.Target }
-
-// At is the target.
-func (f Stop) At() Target { return f.Target }
-
-// At is the target.
-func (f Pause) At() Target { return f.Target }
 
 // Applies everywhere.
 func (Kill) Applies(cluster.System, cluster.Network) error { return nil }
@@ -202,4 +193,16 @@ func (a ProcessAct) Undone(ctx context.Context, c cluster.Cluster, id string) er
 		}
 		return nil
 	})
+}
+
+func init() {
+	Register(
+		Entry{Kind: KindProcess, Example: Kill{Target: Leader},
+			About: "ends the program with SIGKILL; the undo starts it again with the data it left",
+			More:  []Fault{Kill{Target: Majority}}},
+		Entry{Kind: KindProcess, Example: Stop{Target: Follower},
+			About: "asks the program to end (SIGTERM), and kills it after Grace"},
+		Entry{Kind: KindProcess, Example: Pause{Target: Leader},
+			About: "stops the program where it stands, by the freezer or with Signal by SIGSTOP; kernel buffers go on filling"},
+	)
 }

@@ -13,8 +13,8 @@ import (
 // CPUQuota lets the target use only CPUs processors' time, for instance 0.2: when it
 // has used up its share of a period of 100 ms it stands still until the next.
 type CPUQuota struct {
-	Target Target
-	CPUs   float64
+	Target
+	CPUs float64
 }
 
 // MemoryLimit bounds the target's memory, with the page cache of its files. A
@@ -22,15 +22,15 @@ type CPUQuota struct {
 // when the fault is undone. A limit below what the target holds and can't give up is
 // refused where the kernel refuses it (control groups of version 1).
 type MemoryLimit struct {
-	Target Target
-	Bytes  int64
+	Target
+	Bytes int64
 }
 
 // ProcessLimit bounds the target's processes and threads together, those of its
 // programs that are there included: while it has as many, or more, it can't have
 // another. A program that ends of that is started again when the fault is undone.
 type ProcessLimit struct {
-	Target    Target
+	Target
 	Processes int64
 }
 
@@ -42,15 +42,6 @@ func (MemoryLimit) FaultName() string { return "memory-limit" }
 
 // FaultName is "process-limit".
 func (ProcessLimit) FaultName() string { return "process-limit" }
-
-// At is the target.
-func (f CPUQuota) At() Target { return f.Target }
-
-// At is the target.
-func (f MemoryLimit) At() Target { return f.Target }
-
-// At is the target.
-func (f ProcessLimit) At() Target { return f.Target }
 
 // What engines refuse.
 const (
@@ -83,16 +74,16 @@ func (f ProcessLimit) Applies(cluster.System, cluster.Network) error {
 }
 
 // AppliesAt says that only pods have control groups of their own.
-func (CPUQuota) AppliesAt(p Place) error { return needsPods(p) }
+func (CPUQuota) AppliesAt(w World) error { return needsPods(w) }
 
 // AppliesAt says that only pods have control groups of their own.
-func (MemoryLimit) AppliesAt(p Place) error { return needsPods(p) }
+func (MemoryLimit) AppliesAt(w World) error { return needsPods(w) }
 
 // AppliesAt says that only pods have control groups of their own.
-func (ProcessLimit) AppliesAt(p Place) error { return needsPods(p) }
+func (ProcessLimit) AppliesAt(w World) error { return needsPods(w) }
 
-func needsPods(p Place) error {
-	if p.Runtime == "process" {
+func needsPods(w World) error {
+	if w.Runtime == "process" {
 		return errNoResources
 	}
 	return nil
@@ -275,4 +266,23 @@ func unlimited(ctx context.Context, c cluster.Cluster, id, node string, before c
 	return err
 }
 
-func init() { named.Register(CPUQuota{}, MemoryLimit{}, ProcessLimit{}, LimitAct{}) }
+// Engine is the kernel's control groups.
+func (CPUQuota) Engine(string) string { return "control group" }
+
+// Engine is the kernel's control groups.
+func (MemoryLimit) Engine(string) string { return "control group" }
+
+// Engine is the kernel's control groups.
+func (ProcessLimit) Engine(string) string { return "control group" }
+
+func init() {
+	named.Register(LimitAct{})
+	Register(
+		Entry{Kind: KindResource, Example: CPUQuota{Target: Leader, CPUs: 0.2},
+			About: "lets the program use only so much processor time"},
+		Entry{Kind: KindResource, Example: MemoryLimit{Target: Random, Bytes: 512 << 20},
+			About: "bounds the program's memory; the kernel kills it where it wants more"},
+		Entry{Kind: KindResource, Example: ProcessLimit{Target: Random, Processes: 1},
+			About: "bounds the program's processes and threads: it can't start another"},
+	)
+}

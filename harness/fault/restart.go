@@ -14,16 +14,13 @@ import (
 // SIGKILL after Grace (default 5 s), or with Kill by SIGKILL. It is over when the
 // node serves again, or when its time is.
 type Restart struct {
-	Target Target
-	Kill   bool          `json:",omitempty"`
-	Grace  time.Duration `json:",omitempty"`
+	Target
+	Kill  bool          `json:",omitempty"`
+	Grace time.Duration `json:",omitempty"`
 }
 
 // FaultName is "restart".
 func (Restart) FaultName() string { return "restart" }
-
-// At is the target.
-func (f Restart) At() Target { return f.Target }
 
 // Applies everywhere.
 func (f Restart) Applies(cluster.System, cluster.Network) error {
@@ -117,4 +114,8 @@ func (a RestartAct) Undo(ctx context.Context, c cluster.Cluster, _ string) error
 // Undone asks nothing: a program that was started and ended by itself was undone.
 func (a RestartAct) Undone(context.Context, cluster.Cluster, string) error { return nil }
 
-func init() { named.Register(Restart{}, RestartAct{}) }
+func init() {
+	named.Register(RestartAct{})
+	Register(Entry{Kind: KindProcess, Example: Restart{Target: Follower},
+		About: "ends the program and starts it at once"})
+}

@@ -50,7 +50,7 @@ func (f Stall) Applies(cluster.System, cluster.Network) error {
 }
 
 // AppliesAt needs transactions.
-func (f Stall) AppliesAt(p Place) error { return p.NoTransactions }
+func (f Stall) AppliesAt(w World) error { return w.NoTransactions }
 
 // onClients marks a fault whose target is a client group.
 func (Stall) onClients() {}
@@ -145,4 +145,11 @@ func (a StallAct) Undone(_ context.Context, c cluster.Cluster, id string) error 
 	return nil
 }
 
-func init() { named.Register(Stall{}, StallAct{}) }
+// Engine is the harness's own sessions.
+func (Stall) Engine(string) string { return "sessions, seeded" }
+
+func init() {
+	named.Register(StallAct{})
+	Register(Entry{Kind: KindClient, Example: Stall{},
+		About: "has client sessions stop in the middle of a transaction and hold it open"})
+}

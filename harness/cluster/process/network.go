@@ -22,6 +22,10 @@ type network struct {
 	probes atomic.Uint64
 }
 
+// Network answers what applies to links between nodes on this runtime, before any
+// cluster runs. It has no nodes, and does nothing else.
+func (Runtime) Network() cluster.Network { return &network{} }
+
 func (n *network) Applies(effect link.Effect) error {
 	if effect.Queued() {
 		return fmt.Errorf("%s of packets does not apply to the process runtime: its links are byte streams through a proxy, without packets of their own; run it in pods", effect.Action)
