@@ -10,7 +10,7 @@ func All() []harness.Scenario {
 		EtcdMixed, EtcdMinorityCut, EtcdSerializable,
 		EtcdAppends, EtcdAppendsFive,
 		RedisLoss, RedisMinReplicas, RedisHole, RedisSmallLag,
-		PostgresUnique, PostgresAppend, PostgresRegister, PostgresBank,
+		PostgresUnique, PostgresAppend, PostgresRegister, PostgresSnapshot, PostgresBank, PostgresBankSerializable,
 		PostgresLostUpdate, PostgresLostAppend, PostgresGSingle, PostgresSkew, PostgresNoSkew,
 		PostgresSSI, PostgresSSIControl,
 	}

@@ -65,14 +65,24 @@ var (
 	PostgresRegister = postgresTransactions("register/serializable",
 		"rw-register at SERIALIZABLE",
 		postgres.Cluster{Level: postgres.Serializable, Settings: quickDeadlocks}, workloads.Transactions{Model: workloads.ModelRWRegister})
-	PostgresBank = func() harness.Scenario {
-		s := postgresTransactions("bank/repeatable-read",
-			"money is neither made nor lost at REPEATABLE READ, and who reads all accounts finds so",
-			postgres.Cluster{Level: postgres.RepeatableRead, Settings: quickDeadlocks}, workloads.Bank{})
-		s.Check = checkers.All{checkers.Bank{Total: new(int64), Negative: true}}
+	PostgresSnapshot = func() harness.Scenario {
+		s := postgresTransactions("append/in-two-repeatable-read",
+			"REPEATABLE READ is snapshot isolation: no append is lost, though each reads the list and writes it back",
+			postgres.Cluster{Level: postgres.RepeatableRead, AppendInTwo: true, Settings: quickDeadlocks}, workloads.Transactions{})
+		s.Check = checkers.All{txn.ListAppend{Level: "snapshot-isolation"}}
 		return s
 	}()
+	PostgresBank = postgresBank("bank/repeatable-read",
+		"money is neither made nor lost at REPEATABLE READ, and who reads all accounts finds so", postgres.RepeatableRead)
+	PostgresBankSerializable = postgresBank("bank/serializable",
+		"money is neither made nor lost at SERIALIZABLE, and who reads all accounts finds so", postgres.Serializable)
 )
+
+func postgresBank(name, about, level string) harness.Scenario {
+	s := postgresTransactions(name, about, postgres.Cluster{Level: level, Settings: quickDeadlocks}, workloads.Bank{})
+	s.Check = checkers.All{checkers.Bank{Total: new(int64), Negative: true}}
+	return s
+}
 
 // postgresLevel is transactions at a level that does not hold serializability.
 func postgresLevel(name, about string, system postgres.Cluster, workload workloads.Workload) harness.Scenario {
