@@ -15,6 +15,7 @@ type sight struct {
 	count int
 	txns  []int32  // of the first case, by their places in History.Ops
 	story []string // with #0 for the first of txns, and so on
+	edges []Edge   // of a cycle, where it is one
 }
 
 // analysis is one judging of one history.
@@ -180,12 +181,18 @@ func (a *analysis) readOwnFuture(reader, w int32) {
 	})
 }
 
+// bothUpdated notes a lost update. It is a cycle of two rw edges, of one key.
 func (a *analysis) bothUpdated(first, second int32, key history.Key, version string) {
+	x := name(a.h, key)
 	a.note(LostUpdate, func() ([]int32, []string) {
 		return []int32{first, second}, []string{
-			say("#0 and #1 both read %s %s, and then both wrote %s.", name(a.h, key), version, name(a.h, key)),
+			say("#0 and #1 both read %s %s, and then both wrote %s.", x, version, x),
 			"Had one been first, the other would have read what it wrote: one of the updates was made without knowing of the other."}
 	})
+	if s := a.seen[LostUpdate]; s.edges == nil {
+		why := say("#0 read %s %s, and #1 wrote over that", x, version)
+		s.edges = []Edge{{"rw", withNames(why, 0, 1)}, {"rw", withNames(why, 1, 0)}}
+	}
 }
 
 // text is the value of a write.

@@ -29,6 +29,8 @@ type lists struct {
 
 	// The first places of a key's order that are wrong in themselves. Rare.
 	flaws map[history.Key]*listFlaw
+	// forked are keys with a read that the longest one does not begin with.
+	forked map[history.Key]bool
 }
 
 type keyRead struct {
@@ -47,7 +49,7 @@ func (a *analysis) lists() error {
 	if err := a.enter(history.Append, writes); err != nil {
 		return err
 	}
-	l := &lists{analysis: a, flaws: map[history.Key]*listFlaw{}}
+	l := &lists{analysis: a, flaws: map[history.Key]*listFlaw{}, forked: map[history.Key]bool{}}
 	a.explain = l.why
 	a.edges.list = make([]edge, 0, 2*answers+writes)
 	a.sources = make([]source, 0, answers)
@@ -314,6 +316,7 @@ func (l *lists) readTwice(txn int32, key history.Key, v history.Value) {
 func (l *lists) readOdd(txn int32, j uint32) {
 	m := &l.h.Micros[j]
 	list, longest := l.h.MicroList(m), l.list(m.Key)
+	l.forked[m.Key] = true
 	l.note(IncompatibleOrder, func() ([]int32, []string) {
 		at := 0
 		for list[at] == longest[at] {
@@ -440,7 +443,9 @@ func (l *lists) noteInternal(txn int32, m *history.Micro, after string) {
 	})
 }
 
-// linkUnseen links what came before the appends that no read holds.
+// linkUnseen links what came before the appends that the longest read lacks. Where
+// reads disagree appends were lost, and what is lacking may have been one of them:
+// nobody knows what it came after.
 func (l *lists) linkUnseen() {
 	slices.SortFunc(l.lastReads, func(a, b keyRead) int {
 		if a.key != b.key {
@@ -455,6 +460,9 @@ func (l *lists) linkUnseen() {
 		for len(reads) > 0 && reads[0].key == key {
 			readers = append(readers, reads[0].txn)
 			reads = reads[1:]
+		}
+		if l.forked[key] {
+			continue
 		}
 		before := l.lastWriter(key)
 		for _, n := range l.unseenOf(key) {

@@ -258,9 +258,14 @@ func (a *analysis) conclude(report *Report, level string, dependencies int) {
 	switch {
 	case slices.Contains(report.Refuted, level):
 		r.Verdict = checkers.Violation
-		proof := report.refuting(level)
 		r.Summary = fmt.Sprintf("not %s: %s (%s)", level, report.counted(), boundary)
-		r.Proof = a.prove(proof)
+		for i, x := range report.refuting(level) {
+			if i == 0 {
+				r.Proof = a.prove(x)
+			} else {
+				r.Proof.Also = append(r.Proof.Also, *a.prove(x))
+			}
+		}
 	case a.committed == 0:
 		r.Verdict, r.Summary = checkers.Inconclusive, "no transaction was committed: the history proves nothing"
 	case a.observed == 0:
@@ -281,17 +286,18 @@ func (a *analysis) conclude(report *Report, level string, dependencies int) {
 	}
 }
 
-// refuting is the anomaly that refutes a level with the fewest transactions; of
-// several the worst.
-func (r *Report) refuting(level string) *Anomaly {
-	var best *Anomaly
+// refuting are the anomalies that each refute a level, first the one with the fewest
+// transactions; of several the worst.
+func (r *Report) refuting(level string) []*Anomaly {
+	var all []*Anomaly
 	for i := range r.Anomalies {
 		x := &r.Anomalies[i]
-		if _, refuted, _ := Boundary([]string{x.Name}); slices.Contains(refuted, level) && (best == nil || len(x.Transactions) < len(best.Transactions)) {
-			best = x
+		if _, refuted, _ := Boundary([]string{x.Name}); slices.Contains(refuted, level) {
+			all = append(all, x)
 		}
 	}
-	return best
+	slices.SortStableFunc(all, func(x, y *Anomaly) int { return cmp.Compare(len(x.Transactions), len(y.Transactions)) })
+	return all
 }
 
 // counted lists the anomalies.
@@ -299,7 +305,7 @@ func (r *Report) counted() string {
 	var parts []string
 	for _, x := range r.Anomalies {
 		switch {
-		case len(x.Edges) > 0:
+		case x.Name != LostUpdate && len(x.Edges) > 0:
 			parts = append(parts, fmt.Sprintf("%s of %s", x.Name, plural(len(x.Transactions), "transaction")))
 		case x.Count > 1:
 			parts = append(parts, fmt.Sprintf("%s %d times", x.Name, x.Count))
@@ -319,7 +325,7 @@ func plural(n int, one string) string {
 
 // tellSight makes the anomaly of what was seen.
 func (a *analysis) tellSight(name string, s *sight) Anomaly {
-	x := Anomaly{Name: name, Count: s.count}
+	x := Anomaly{Name: name, Count: s.count, Edges: s.edges}
 	for _, t := range s.txns {
 		x.Transactions = append(x.Transactions, int(t))
 	}
@@ -437,7 +443,7 @@ func seconds(ns int64, digits int) string {
 
 // prove makes the proof that a result carries.
 func (a *analysis) prove(x *Anomaly) *checkers.Proof {
-	proof := &checkers.Proof{Story: x.Story}
+	proof := &checkers.Proof{Kind: x.Name, Story: x.Story}
 	if len(x.Edges) > 0 {
 		proof.Drawing = x.SVG(a.h)
 	}
