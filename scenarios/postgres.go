@@ -139,40 +139,31 @@ var (
 		"a transaction that is held open while 1100 others commit is aborted, as SERIALIZABLE says", 1100)
 )
 
-// smallPostgres are settings, beside quickDeadlocks, with which 160 transactions are what 1220 are at the
+// smallPostgres are settings with which 160 transactions are what 1220 are at the
 // defaults, so that load at random meets the same.
 var smallPostgres = map[string]string{
 	"max_connections": "14", "autovacuum_max_workers": "1", "max_worker_processes": "0", "max_wal_senders": "0",
 	"deadlock_timeout": "20ms",
 }
 
-// postgresStalls is transactions at SERIALIZABLE of which some are held open between
-// their reads and their writes, for long enough that the server forgets those that
-// committed meanwhile, if it has few backends.
-func postgresStalls(name, about string, settings map[string]string, workload workloads.Workload) harness.Scenario {
-	s := postgresLevel(name, about, postgres.Cluster{Level: postgres.Serializable, Settings: settings}, workload)
-	s.Clients, s.OperationTimeout = 12, 5*time.Second
+// postgresStalls is list-append at SERIALIZABLE on a small server, where one
+// transaction in a hundred is held open between its reads and its writes while so
+// many others are committed. That is seen only where nobody has read what it then
+// writes for 160 transactions, but somebody did before: so there are many keys, and
+// more reads than writes.
+func postgresStalls(name, about string, others int) harness.Scenario {
+	s := postgresLevel("append/"+name, about,
+		postgres.Cluster{Level: postgres.Serializable, Settings: smallPostgres},
+		workloads.Transactions{Keys: 640, Distribution: workloads.Uniform, MaxLength: 8, ReadShare: 80, WritesPerKey: 64,
+			StallFor: others, StallShare: 1})
+	s.Clients, s.Duration, s.OperationTimeout = 12, 3*time.Minute, 20*time.Second
 	return s
 }
 
-// stallingSkew is over so many pairs that one which nobody has touched for 160
-// transactions is common, and so is one that somebody wrote before that.
-var stallingSkew = workloads.WriteSkew{Pairs: 160, Stall: 1500 * time.Millisecond, StallShare: 3}
-
 // PostgreSQL's serializable snapshot isolation, by load at random.
 var (
-	PostgresSSIRandom = postgresStalls("skew/stalls-small",
-		"shows write skew at SERIALIZABLE on a server that may have few backends, by load at random",
-		smallPostgres, stallingSkew)
-	PostgresSSIRandomControl = postgresStalls("skew/stalls",
-		"there is no write skew at SERIALIZABLE where transactions stall for less than the server remembers",
-		quickDeadlocks, stallingSkew)
-	PostgresSSIAppend = func() harness.Scenario {
-		s := postgresStalls("append/stalls-small",
-			"shows cycles at SERIALIZABLE on a server that may have few backends, by list-append at random",
-			smallPostgres, workloads.Transactions{Keys: 300, Distribution: workloads.Uniform, WritesPerKey: 40,
-				Stall: stallingSkew.Stall, StallShare: 5})
-		s.Duration = 3 * time.Minute
-		return s
-	}()
+	PostgresSSIRandom = postgresStalls("held-open",
+		"shows cycles at SERIALIZABLE on a server for 14 clients: some transactions are held open while 800 others commit", 800)
+	PostgresSSIRandomControl = postgresStalls("held-open-for-less",
+		"there is no cycle at SERIALIZABLE where transactions are held open while 50 others commit", 50)
 )

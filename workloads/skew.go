@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
-	"time"
 
 	"github.com/seatrial/seatrial/harness/history"
 )
@@ -21,10 +20,6 @@ type WriteSkew struct {
 	Pairs int
 	// WritesPerPair is how many writes a pair gets before it retires. Default 64.
 	WritesPerPair int
-	// Stall is how long some transactions are held open before they write, and
-	// StallShare how many are, in percent; see [Transactions].
-	Stall      time.Duration
-	StallShare int
 }
 
 func (w WriteSkew) withDefaults() WriteSkew {
@@ -44,9 +39,6 @@ func (w WriteSkew) Validate(system any) error {
 		return fmt.Errorf("write-skew: the model %q is none of list-append, rw-register", w.Model)
 	case w.Pairs < 1 || w.WritesPerPair < 1:
 		return fmt.Errorf("write-skew: Pairs is %d and WritesPerPair %d: both must be at least 1", w.Pairs, w.WritesPerPair)
-	}
-	if err := validateStall(w.Stall, w.StallShare); err != nil {
-		return fmt.Errorf("write-skew: %w", err)
 	}
 	return offersSteps(system, "write-skew", itemsOf(w.Model).kinds()...)
 }
@@ -70,5 +62,5 @@ func (w WriteSkew) Begin(system any) Load {
 		written := pair + strings.Split("a b", " ")[draw.IntN(2)]
 		return []history.Step{items.read(pair + "a"), items.read(pair + "b"), items.write(written, pairs.value())}
 	}
-	return &transactionLoad{system: system.(TransactionOpener), next: next, keys: keys, read: items.read, stall: stalls(w.Stall, w.StallShare)}
+	return &transactionLoad{system: system.(TransactionOpener), next: next, keys: keys, read: items.read}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"time"
 
 	"github.com/seatrial/seatrial/harness/history"
 	"github.com/seatrial/seatrial/harness/link"
@@ -47,12 +46,11 @@ type Transactions struct {
 	// ReadShare is the part of the steps that read, in percent. Default 50; below
 	// zero none.
 	ReadShare int
-	// Stall is how long some transactions are held open between their reads and
-	// their writes, as by an application that thinks, or asks another service;
-	// StallShare is how many are, in percent. Default none. An operation's timeout
-	// must be longer.
-	Stall      time.Duration
-	StallShare int
+	// StallShare is how many of the transactions are held open between their reads
+	// and their writes, in percent, as by an application that thinks, or asks another
+	// service; StallFor is how many others are committed meanwhile. A transaction
+	// waits for them until half of an operation's timeout is over. Default none.
+	StallFor, StallShare int
 }
 
 func (w Transactions) withDefaults() Transactions {
@@ -91,7 +89,7 @@ func (w Transactions) Validate(system any) error {
 	case w.ReadShare > 99:
 		return fmt.Errorf("transactions: ReadShare %d must leave something to write: at most 99 percent", w.ReadShare)
 	}
-	if err := validateStall(w.Stall, w.StallShare); err != nil {
+	if err := validateStall(w.StallFor, w.StallShare); err != nil {
 		return fmt.Errorf("transactions: %w", err)
 	}
 	return offersSteps(system, "transactions", itemsOf(w.Model).kinds()...)
@@ -124,7 +122,7 @@ func describeItems(header *history.Header, model string) {
 func (w Transactions) Begin(system any) Load {
 	w = w.withDefaults()
 	l := &transactionsLoad{Transactions: w, items: itemsOf(w.Model), keys: newRotation("k", w.Keys, w.WritesPerKey)}
-	l.transactionLoad = transactionLoad{system: system.(TransactionOpener), next: l.next, keys: l.keys.all, read: l.items.read, stall: stalls(w.Stall, w.StallShare)}
+	l.transactionLoad = transactionLoad{system: system.(TransactionOpener), next: l.next, keys: l.keys.all, read: l.items.read, stallFor: w.StallFor, stallShare: w.StallShare}
 	return l
 }
 
@@ -133,26 +131,6 @@ type transactionsLoad struct {
 	transactionLoad
 	items items
 	keys  *rotation
-}
-
-func validateStall(stall time.Duration, share int) error {
-	if stall < 0 || share < 0 || share > 100 || (stall > 0) != (share > 0) {
-		return fmt.Errorf("field Stall is %v and StallShare %d: want both, a time and 1 to 100 percent, or neither", stall, share)
-	}
-	return nil
-}
-
-// stalls draws how long a transaction is held open.
-func stalls(stall time.Duration, share int) func(*rand.Rand) time.Duration {
-	if share == 0 {
-		return nil
-	}
-	return func(draw *rand.Rand) time.Duration {
-		if draw.IntN(100) < share {
-			return stall
-		}
-		return 0
-	}
 }
 
 func (l *transactionsLoad) next(draw *rand.Rand) []history.Step {
@@ -211,8 +189,9 @@ type transactionLoad struct {
 	read func(key string) history.Step
 	// fromZero says that what is absent holds zero.
 	fromZero bool
-	// stall draws how long a transaction is held open; nil where none is.
-	stall func(draw *rand.Rand) time.Duration
+	// stallShare percent are held open while stallFor others are committed.
+	stallFor, stallShare int
+	commits              commits
 }
 
 // keysPerRead is how many keys a transaction of the end reads.
@@ -252,19 +231,8 @@ type transactionClient struct {
 
 func (c *transactionClient) Next(draw *rand.Rand) Operation {
 	op := TransactionOf(c.load.next(draw)...)
-	if c.load.stall != nil {
-		op.Stall = c.load.stall(draw)
-	}
-	if op.Stall > 0 { // nobody is to wait for what it wrote
-		slices.SortStableFunc(op.Steps, func(a, b history.Step) int {
-			switch {
-			case reads(a) == reads(b):
-				return 0
-			case reads(a):
-				return -1
-			}
-			return 1
-		})
+	if c.load.stallShare > 0 && draw.IntN(100) < c.load.stallShare && readFirst(op.Steps) {
+		op.Stall = c.load.stallFor
 	}
 	return op
 }
@@ -274,6 +242,9 @@ func (c *transactionClient) Do(ctx context.Context, op Operation) (Answer, error
 		return Answer{Result: history.None}, NotDone(fmt.Errorf("transactions have no operation %v beside them", op.Kind))
 	}
 	steps, err := c.transact(ctx, op)
+	if err == nil {
+		c.load.commits.add()
+	}
 	if c.load.fromZero {
 		for i, s := range steps {
 			if s.Kind() == history.Read && s.Value() == history.Nil {
@@ -286,30 +257,10 @@ func (c *transactionClient) Do(ctx context.Context, op Operation) (Answer, error
 
 func (c *transactionClient) transact(ctx context.Context, op Operation) ([]history.Step, error) {
 	if on, can := c.Interactive(); can && op.Stall > 0 {
-		return StepByStep(ctx, &stalling{on, op.Stall}, op.Steps)
+		return StepByStep(ctx, &stalling{on, &c.load.commits, op.Stall}, op.Steps)
 	}
 	return c.transactor.Transact(ctx, op.Steps)
 }
-
-// stalling holds a transaction open before its first write.
-type stalling struct {
-	Interactive
-	stall time.Duration
-}
-
-func (s *stalling) Step(ctx context.Context, step history.Step) (history.Step, error) {
-	if s.stall > 0 && !reads(step) {
-		select {
-		case <-time.After(s.stall):
-			s.stall = 0
-		case <-ctx.Done():
-			return step, ctx.Err()
-		}
-	}
-	return s.Interactive.Step(ctx, step)
-}
-
-func reads(s history.Step) bool { return s.Kind() == history.Read || s.Kind() == history.ReadList }
 
 func (c *transactionClient) Close() error { return c.transactor.Close() }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
-	"time"
 
 	"github.com/seatrial/seatrial/harness/history"
 	"github.com/seatrial/seatrial/harness/link"
@@ -133,8 +132,9 @@ type Operation struct {
 	Value, Expect history.Value
 	// Steps are those of a transaction, which has no value of its own.
 	Steps []history.Step
-	// Stall is how long a transaction is held open before its first write.
-	Stall time.Duration
+	// Stall is how many others are committed while a transaction is held open before
+	// its first write.
+	Stall int
 }
 
 // Answer is what a completed operation was told.

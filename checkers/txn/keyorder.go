@@ -122,7 +122,7 @@ func (r *registers) linearizable() []versions {
 		spans = append(append(spans[:0], grouped[byKey[k]:byKey[k+1]]...), all[writes+k])
 		spans = slices.DeleteFunc(spans, func(s span) bool { return s.made == history.Open && s.late == math.MinInt64 })
 		slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.late, b.late) })
-		order = append(order, between(spans)...)
+		order = between(order, spans)
 	}
 	return order
 }
@@ -161,7 +161,7 @@ func (r *registers) spans(o *history.Op, all []span) {
 	}
 }
 
-// between lists the pairs of spans, sorted by late, that follow each other with no
+// between adds to a list the pairs of spans, sorted by late, that follow each other with no
 // third between.
 //
 // One follows another if that was made before it was late. Where following leads
@@ -173,9 +173,8 @@ func (r *registers) spans(o *history.Op, all []span) {
 // Else a third one is between a and b if it follows a and is made before b is late.
 // So b is listed if it is late no later than the first of the others that follow a
 // is made.
-func between(spans []span) []versions {
+func between(order []versions, spans []span) []versions {
 	least := leastMade(spans)
-	var order []versions
 	for i := range spans {
 		a := &spans[i]
 		if a.made == history.Open {
@@ -187,9 +186,13 @@ func between(spans []span) []versions {
 			}
 			return 1
 		})
-		others := slices.DeleteFunc(slices.Clone(least[from][:]), func(k int32) bool { return k == int32(i) })
+		others := least[from]
+		if at := slices.Index(others[:], int32(i)); at >= 0 {
+			copy(others[at:], others[at+1:])
+			others[2] = nobody
+		}
 		made := func(k int) int64 {
-			if k < len(others) && others[k] != nobody {
+			if others[k] != nobody {
 				return spans[others[k]].made
 			}
 			return history.Open
