@@ -12,6 +12,6 @@ func All() []harness.Scenario {
 		RedisLoss, RedisMinReplicas, RedisHole, RedisSmallLag,
 		PostgresUnique, PostgresAppend, PostgresRegister, PostgresSnapshot, PostgresBank, PostgresBankSerializable,
 		PostgresLostUpdate, PostgresLostAppend, PostgresGSingle, PostgresSkew, PostgresNoSkew,
-		PostgresSSI, PostgresSSIControl,
+		PostgresSSI, PostgresSSIControl, PostgresSSIRandom, PostgresSSIRandomControl,
 	}
 }

@@ -33,6 +33,11 @@ func TrackRecord() []harness.Finding {
 			Scenario: PostgresSSI, Broken: []string{"list-append"}, Shows: []string{"g2_item"}, Controls: []harness.Scenario{PostgresSSIControl},
 		},
 		{
+			Name:     "pg-ssi-random",
+			About:    "the same by list-append at random, on a server where it takes 160 others: it may have few backends",
+			Scenario: PostgresSSIRandom, Broken: []string{"list-append"}, Shows: []string{"g2_item"}, Controls: []harness.Scenario{PostgresSSIRandomControl},
+		},
+		{
 			Name:     "pg-lost-update",
 			About:    "READ COMMITTED loses updates of registers",
 			Scenario: PostgresLostUpdate, Broken: []string{"rw-register"}, Shows: []string{"lost_update"}, Controls: []harness.Scenario{PostgresRegister},

@@ -24,6 +24,8 @@ type analysis struct {
 	table *writeTable
 	edges edges
 	seen  map[string]*sight
+	// atFirst says what a key held before anybody wrote it, where that is worth saying.
+	atFirst string
 	// last is the latest micro-operation on a key that was come across.
 	last []int32
 	// explain says why an edge is there, in words with "#0" for the transaction that
@@ -171,7 +173,7 @@ func (a *analysis) readInner(reader, w int32) {
 
 func (a *analysis) readGarbage(reader int32, key history.Key, v history.Value) {
 	a.note(Garbage, func() ([]int32, []string) {
-		return []int32{reader}, []string{say("#0 read %s of %s, and nobody ever wrote that.", a.h.Text(v), name(a.h, key))}
+		return []int32{reader}, []string{say("#0 read %s of %s, and nobody ever wrote that%s.", a.h.Text(v), name(a.h, key), a.atFirst)}
 	})
 }
 

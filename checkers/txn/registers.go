@@ -56,6 +56,7 @@ func (a *analysis) registers(c Register) error {
 	}
 	r := &registers{analysis: a, Register: c, initial: initial}
 	a.explain = r.why
+	a.atFirst = ": at first it held " + r.initialText()
 	if err := a.enter(history.Write, writes); err != nil {
 		return err
 	}

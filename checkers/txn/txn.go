@@ -443,7 +443,7 @@ func seconds(ns int64, digits int) string {
 
 // prove makes the proof that a result carries.
 func (a *analysis) prove(x *Anomaly) *checkers.Proof {
-	proof := &checkers.Proof{Kind: x.Name, Story: x.Story}
+	proof := &checkers.Proof{Kind: alsoCalled(x.Name), Story: x.Story}
 	if len(x.Edges) > 0 {
 		proof.Drawing = x.SVG(a.h)
 	}
