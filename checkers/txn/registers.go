@@ -71,7 +71,7 @@ func (a *analysis) registers(c Register) error {
 	}
 	r.findLostUpdates()
 	if r.SequentialKeys {
-		r.assume("sequential-keys", r.sequential())
+		r.assume(sequentialKeys, r.sequential())
 	}
 	if r.LinearizableKeys {
 		r.assume("linearizable-keys", r.linearizable())
