@@ -157,7 +157,7 @@ func postgresStalls(name, about string, others int) harness.Scenario {
 		postgres.Cluster{Level: postgres.Serializable, Settings: smallPostgres},
 		workloads.Transactions{Keys: 800, Distribution: workloads.Uniform, MinLength: 2, MaxLength: 10, ReadShare: 85, WritesPerKey: 64,
 			StallFor: others, StallShare: 1})
-	s.Clients, s.Duration, s.OperationTimeout = 12, 54*time.Second, 12*time.Second
+	s.Clients, s.Duration, s.OperationTimeout = 12, time.Minute, 20*time.Second
 	return s
 }
 

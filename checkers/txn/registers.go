@@ -92,8 +92,11 @@ func (a *analysis) initialWritten(initial history.Value) int32 {
 	return nobody
 }
 
-// first is the version that a key held at first.
-func (r *registers) first(key history.Key) int32 { return math.MaxInt32 - int32(key) }
+// first is the version that a key held at first. Those of later keys have larger
+// numbers, so that sorting by version and by [registers.number] is the same.
+func (r *registers) first(key history.Key) int32 {
+	return math.MaxInt32 - int32(len(r.h.Keys)) + int32(key)
+}
 
 func (r *registers) isFirst(version int32) bool { return int(version) >= len(r.table.writes) }
 
@@ -229,7 +232,7 @@ func (r *registers) findLostUpdates() {
 
 func (r *registers) keyOfVersion(version int32) history.Key {
 	if r.isFirst(version) {
-		return history.Key(math.MaxInt32 - version)
+		return history.Key(version - r.first(0))
 	}
 	return r.table.key(version)
 }
