@@ -28,7 +28,6 @@ bench:
 ## bench-checkers: the table of how fast histories are judged, beside porcupine; ONLY=word for some lines
 bench-checkers:
 	@$(GO) run ./checkers/internal/benchcheckers -only "$(ONLY)"
-	@$(GO) test -run '^$$' -bench 'ListAppend|BenchmarkRegister$$' -benchtime 3x ./checkers/txn
 
 ## soak: the long acceptance runs, one line an item; ONLY=name for one, resumable
 soak: build

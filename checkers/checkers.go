@@ -99,6 +99,8 @@ type Result struct {
 
 // Proof is a handful of operations that can't all be true.
 type Proof struct {
+	// Kind is the checker's name for what they prove, where it has several: "G2-item".
+	Kind string `json:"kind,omitempty"`
 	// Key is the key they are on; empty where the proof spans keys or has no operations.
 	Key string `json:"key,omitempty"`
 	// Operations are in the order of their calls.
@@ -109,6 +111,8 @@ type Proof struct {
 	// wrong; it is put into the page as it is, so whoever makes it escapes what the
 	// system said.
 	Drawing string `json:"-"`
+	// Also are proofs of other kinds, where the checker found several: each as small.
+	Also []Proof `json:"also,omitempty"`
 }
 
 // ProofOperation is an operation as a person reads it.

@@ -1,6 +1,8 @@
 package harness
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/seatrial/seatrial/checkers"
@@ -20,6 +22,9 @@ type Finding struct {
 	// in their results, for instance "linearizable". Empty means that nothing is
 	// known to break: the scenario itself must pass.
 	Broken []string
+	// Shows names figures of those checkers' results of which each must be above zero
+	// in one of them: what kind of violation it is, for instance "g2_item".
+	Shows []string
 	// Controls must pass: the same faults on a configuration that withstands them.
 	Controls []Scenario
 }
@@ -35,7 +40,32 @@ func (f Finding) Verdict(run results.Run) (found bool, verdict checkers.Verdict)
 			return false, run.Verdict
 		}
 	}
-	return true, run.Verdict
+	return f.shown(run), run.Verdict
+}
+
+// shown reports whether the violations are of the kind that the finding names.
+func (f Finding) shown(run results.Run) bool {
+	for _, figure := range f.Shows {
+		if !slices.ContainsFunc(run.Results, func(r checkers.Result) bool {
+			return slices.Contains(f.Broken, r.Checker) && r.Verdict == checkers.Violation && r.Figures[figure] > 0
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+// Wanted says in words what the scenario must show: "a violation of list-append
+// with g2_item"; empty where it must pass.
+func (f Finding) Wanted() string {
+	if len(f.Broken) == 0 {
+		return ""
+	}
+	text := "a violation of " + strings.Join(f.Broken, " and ")
+	if len(f.Shows) > 0 {
+		text += " with " + strings.Join(f.Shows, " and ")
+	}
+	return text
 }
 
 // TestFinding runs a row of a track record once in go test: the finding's
@@ -45,7 +75,7 @@ func TestFinding(t *testing.T, f Finding) {
 	if len(f.Broken) == 0 {
 		t.Run("passes", func(t *testing.T) { Test(t, f.Scenario) })
 	} else {
-		t.Run("finds", func(t *testing.T) { TestFinds(t, f.Scenario, f.Broken...) })
+		t.Run("finds", func(t *testing.T) { testFinds(t, f) })
 	}
 	for _, control := range f.Controls {
 		t.Run("control "+control.Name, func(t *testing.T) { Test(t, control) })

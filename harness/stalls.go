@@ -105,7 +105,7 @@ func (s *stalls) hold(slot int) *workloads.Hold {
 	}
 	for _, one := range s.inForce {
 		if slices.Contains(one.slots, slot) {
-			return &workloads.Hold{Written: one.Written, Wait: func() { s.wait(one) }}
+			return &workloads.Hold{Written: one.Written, Wait: func(context.Context) { s.wait(one) }}
 		}
 	}
 	return nil

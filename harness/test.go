@@ -42,14 +42,20 @@ func Test(t *testing.T, s Scenario) {
 // the test when one of these violations is not found.
 func TestFinds(t *testing.T, s Scenario, checker ...string) {
 	t.Helper()
-	forEachRun(t, s, func(run results.Run, dir *results.Dir) {
+	testFinds(t, Finding{Scenario: s, Broken: checker})
+}
+
+func testFinds(t *testing.T, f Finding) {
+	t.Helper()
+	forEachRun(t, f.Scenario, func(run results.Run, dir *results.Dir) {
 		t.Helper()
-		for _, name := range checker {
-			if summary, found := violated(run, name); found {
-				t.Logf("found, as expected: %s\nreport: %s", summary, dir.Path(results.ReportFile))
-			} else {
-				t.Errorf("not found: a violation of %q was expected of %s\n%s", name, s.Name, failureText(run, dir))
-			}
+		if found, _ := f.Verdict(run); !found {
+			t.Errorf("not found: %s was expected of %s\n%s", f.Wanted(), f.Scenario.Name, failureText(run, dir))
+			return
+		}
+		for _, name := range f.Broken {
+			summary, _ := violated(run, name)
+			t.Logf("found, as expected: %s\nreport: %s", summary, dir.Path(results.ReportFile))
 		}
 	})
 }

@@ -250,3 +250,29 @@ func TestSavedRunsAreJudgedAsTheirPlanSays(t *testing.T) {
 	require.Equal(t, checkers.Inconclusive, judged[1].Verdict, "a check of another program can't be asked, and is no pass")
 	require.Contains(t, judged[1].Summary, "AnswersWithin")
 }
+
+// A violation of another kind than the one that a row of the track record names is
+// no find.
+func TestAFindingIsOfTheKindThatItNames(t *testing.T) {
+	f := harness.Finding{Broken: []string{"list-append"}, Shows: []string{"g2_item"}}
+	run := func(checker, figure string, count float64) results.Run {
+		return results.Run{Verdict: checkers.Violation, Results: []checkers.Result{
+			{Checker: checker, Verdict: checkers.Violation, Figures: map[string]float64{figure: count}}}}
+	}
+	for _, c := range []struct {
+		checker, figure string
+		count           float64
+		found           bool
+	}{
+		{"list-append", "g2_item", 2, true},
+		{"list-append", "g2_item", 0, false},
+		{"list-append", "g_single_item", 2, false},
+		{"rw-register", "g2_item", 2, false},
+	} {
+		found, verdict := f.Verdict(run(c.checker, c.figure, c.count))
+		require.Equal(t, c.found, found, c)
+		require.Equal(t, checkers.Violation, verdict)
+	}
+	require.Equal(t, "a violation of list-append with g2_item", f.Wanted())
+	require.Empty(t, harness.Finding{}.Wanted())
+}

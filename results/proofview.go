@@ -27,6 +27,8 @@ type proofView struct {
 	Last   string // the contradiction
 
 	Drawing template.HTML // by the checker; "" where there is none
+	Kind    string
+	Also    []proofView // without bars
 
 	Height int // of the drawing; 0 where there is nothing to draw
 	Lanes  []proofLane
@@ -70,15 +72,24 @@ type proofArrow struct {
 // proofOf prepares a proof; groups are the client groups of the processes, nil
 // where there is only one.
 func proofOf(r checkers.Result, spans []span, groups map[int32]string) proofView {
-	view := proofView{Result: r, Drawing: template.HTML(r.Proof.Drawing)}
-	if n := len(r.Proof.Story); n > 0 {
-		view.Story, view.Last = r.Proof.Story[:n-1], r.Proof.Story[n-1]
+	view := told(r, *r.Proof)
+	for _, also := range r.Proof.Also {
+		view.Also = append(view.Also, told(r, also))
 	}
 	for _, op := range r.Proof.Operations {
 		view.Rows = append(view.Rows, rowOf(op))
 	}
 	if len(r.Proof.Operations) > 0 {
 		view.draw(r.Proof.Operations, spans, groups)
+	}
+	return view
+}
+
+// told is what a proof says, without its operations.
+func told(r checkers.Result, proof checkers.Proof) proofView {
+	view := proofView{Result: r, Kind: proof.Kind, Drawing: template.HTML(proof.Drawing)}
+	if n := len(proof.Story); n > 0 {
+		view.Story, view.Last = proof.Story[:n-1], proof.Story[n-1]
 	}
 	return view
 }

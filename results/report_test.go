@@ -257,4 +257,15 @@ func TestReportShowsTheDrawingOfAProof(t *testing.T) {
 	page.Reset()
 	require.NoError(t, WriteReport(&page, run, nil))
 	require.NotContains(t, page.String(), `class="graph"`)
+
+	run.Results[0].Proof.Kind = "internal"
+	run.Results[0].Proof.Also = []checkers.Proof{{Kind: "G2-item (write skew)", Story: []string{"T1 < T2", "T2 < T1"}, Drawing: `<svg viewBox="0 0 2 2"></svg>`}}
+	page.Reset()
+	require.NoError(t, WriteReport(&page, run, nil))
+	for _, part := range []string{"list-append, internal<", "Also G2-item (write skew)", `<svg viewBox="0 0 2 2"></svg>`, "T1 &lt; T2", "T2 &lt; T1"} {
+		require.Contains(t, page.String(), part)
+	}
+	var summary bytes.Buffer
+	require.NoError(t, WriteSummary(&summary, run, "dir", false))
+	require.Contains(t, summary.String(), "proof (list-append, internal)")
 }

@@ -204,7 +204,11 @@ func (p *printer) proof(r checkers.Result) {
 	if r.Proof.Key != "" {
 		on = " on key " + plain(r.Proof.Key)
 	}
-	p.line("  %s", p.paint(bold, "proof ("+plain(r.Checker)+on+")"))
+	kind := ""
+	if r.Proof.Kind != "" {
+		kind = ", " + plain(r.Proof.Kind)
+	}
+	p.line("  %s", p.paint(bold, "proof ("+plain(r.Checker)+kind+on+")"))
 	if operations := r.Proof.Operations; len(operations) > 0 {
 		rows := [][]string{{"call", "return", "process", "node", "operation", "outcome"}}
 		for _, op := range operations[:min(len(operations), summaryOperations)] {

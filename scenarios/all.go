@@ -11,9 +11,9 @@ func All() []harness.Scenario {
 		EtcdAppends, EtcdAppendsFive,
 		EtcdFailover, EtcdAppendsFailover, EtcdRecovery, RedisRecovery,
 		RedisLoss, RedisMinReplicas, RedisHole, RedisSmallLag,
-		PostgresUnique, PostgresAppend, PostgresRegister, PostgresBank,
+		PostgresUnique, PostgresAppend, PostgresRegister, PostgresSnapshot, PostgresBank, PostgresBankSerializable,
 		PostgresLostUpdate, PostgresLostAppend, PostgresGSingle, PostgresSkew, PostgresNoSkew,
-		PostgresSSI, PostgresSSIControl,
+		PostgresSSI, PostgresSSIControl, PostgresSSIRandom, PostgresSSIRandomControl,
 		NatsKillAll, NatsMixed,
 	}
 }

@@ -65,14 +65,24 @@ var (
 	PostgresRegister = postgresTransactions("register/serializable",
 		"rw-register at SERIALIZABLE",
 		postgres.Cluster{Level: postgres.Serializable, Settings: quickDeadlocks}, workloads.Transactions{Model: workloads.ModelRWRegister})
-	PostgresBank = func() harness.Scenario {
-		s := postgresTransactions("bank/repeatable-read",
-			"money is neither made nor lost at REPEATABLE READ, and who reads all accounts finds so",
-			postgres.Cluster{Level: postgres.RepeatableRead, Settings: quickDeadlocks}, workloads.Bank{})
-		s.Check = checkers.All{checkers.Bank{Total: new(int64), Negative: true}}
+	PostgresSnapshot = func() harness.Scenario {
+		s := postgresTransactions("append/in-two-repeatable-read",
+			"REPEATABLE READ is snapshot isolation: no append is lost, though each reads the list and writes it back",
+			postgres.Cluster{Level: postgres.RepeatableRead, AppendInTwo: true, Settings: quickDeadlocks}, workloads.Transactions{})
+		s.Check = checkers.All{txn.ListAppend{Level: "snapshot-isolation"}}
 		return s
 	}()
+	PostgresBank = postgresBank("bank/repeatable-read",
+		"money is neither made nor lost at REPEATABLE READ, and who reads all accounts finds so", postgres.RepeatableRead)
+	PostgresBankSerializable = postgresBank("bank/serializable",
+		"money is neither made nor lost at SERIALIZABLE, and who reads all accounts finds so", postgres.Serializable)
 )
+
+func postgresBank(name, about, level string) harness.Scenario {
+	s := postgresTransactions(name, about, postgres.Cluster{Level: level, Settings: quickDeadlocks}, workloads.Bank{})
+	s.Check = checkers.All{checkers.Bank{Total: new(int64), Negative: true}}
+	return s
+}
 
 // postgresLevel is transactions at a level that does not hold serializability.
 func postgresLevel(name, about string, system postgres.Cluster, workload workloads.Workload) harness.Scenario {
@@ -129,46 +139,32 @@ var (
 		"a transaction that is held open while 1100 others commit is aborted, as SERIALIZABLE says", 1100)
 )
 
-// smallPostgres are settings, beside quickDeadlocks, with which 160 transactions are what 1220 are at the
-// defaults, so that load at random meets the same.
+// smallPostgres are settings with which 160 transactions are what 1220 are at the
+// defaults, so that load at random meets the same; with room for what these have
+// read, which else runs out and fails them.
 var smallPostgres = map[string]string{
 	"max_connections": "14", "autovacuum_max_workers": "1", "max_worker_processes": "0", "max_wal_senders": "0",
-	"deadlock_timeout": "20ms",
+	"max_pred_locks_per_transaction": "1024", "deadlock_timeout": "20ms",
 }
 
-// postgresStalls is transactions at SERIALIZABLE of which some are held open between
-// their reads and their writes, three clients' at a time and most clients' at any
-// time, for long enough that the server forgets those that committed meanwhile, if
-// it has few backends.
-func postgresStalls(name, about string, settings map[string]string, workload workloads.Workload) harness.Scenario {
-	s := postgresLevel(name, about, postgres.Cluster{Level: postgres.Serializable, Settings: settings}, workload)
-	s.Clients, s.OperationTimeout = 12, 5*time.Second
-	var staggered fault.Together
-	for i := range 4 {
-		staggered = append(staggered, fault.After{Delay: time.Duration(i) * 400 * time.Millisecond,
-			Do: fault.Every{Period: 1600 * time.Millisecond, Do: fault.For{Duration: 1500 * time.Millisecond, Fault: fault.Stall{Share: 25}}}})
-	}
-	s.Faults = staggered
+// postgresStalls is list-append at SERIALIZABLE on a small server, where one
+// transaction in a hundred is held open between its reads and its writes while so
+// many others are committed. That is seen only where nobody has read what it then
+// writes for 160 transactions, but somebody did before: so there are many keys, and
+// more reads than writes.
+func postgresStalls(name, about string, others int) harness.Scenario {
+	s := postgresLevel("append/"+name, about,
+		postgres.Cluster{Level: postgres.Serializable, Settings: smallPostgres},
+		workloads.Transactions{Keys: 800, Distribution: workloads.Uniform, MinLength: 2, MaxLength: 10, ReadShare: 85, WritesPerKey: 64,
+			StallFor: others, StallShare: 1})
+	s.Clients, s.Duration, s.OperationTimeout = 12, time.Minute, 20*time.Second
 	return s
 }
 
-// stallingSkew is over so many pairs that one which nobody has touched for 160
-// transactions is common, and so is one that somebody wrote before that.
-var stallingSkew = workloads.WriteSkew{Pairs: 160}
-
 // PostgreSQL's serializable snapshot isolation, by load at random.
 var (
-	PostgresSSIRandom = postgresStalls("skew/stalls-small",
-		"shows write skew at SERIALIZABLE on a server that may have few backends, by load at random",
-		smallPostgres, stallingSkew)
-	PostgresSSIRandomControl = postgresStalls("skew/stalls",
-		"there is no write skew at SERIALIZABLE where transactions stall for less than the server remembers",
-		quickDeadlocks, stallingSkew)
-	PostgresSSIAppend = func() harness.Scenario {
-		s := postgresStalls("append/stalls-small",
-			"shows cycles at SERIALIZABLE on a server that may have few backends, by list-append at random",
-			smallPostgres, workloads.Transactions{Keys: 300, Distribution: workloads.Uniform, WritesPerKey: 40})
-		s.Duration = 3 * time.Minute
-		return s
-	}()
+	PostgresSSIRandom = postgresStalls("held-open",
+		"shows cycles at SERIALIZABLE on a server for 14 clients: some transactions are held open while 800 others commit", 800)
+	PostgresSSIRandomControl = postgresStalls("held-open-for-less",
+		"there is no cycle at SERIALIZABLE where transactions are held open while 50 others commit", 50)
 )

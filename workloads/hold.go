@@ -14,7 +14,8 @@ type Hold struct {
 	// before its first write.
 	Written bool
 	// Wait is called once with the transaction open, and returns when it is to go on.
-	Wait func()
+	// The context is that of the operation.
+	Wait func(ctx context.Context)
 }
 
 // HoldOpen is the operation, held open. Of a transaction that is held before it
@@ -53,7 +54,7 @@ type heldOpen struct {
 // wait holds the transaction open, and returns the context for what comes after.
 func (h *heldOpen) wait(ctx context.Context, here bool) context.Context {
 	if h.after == nil && here {
-		h.hold.Wait()
+		h.hold.Wait(ctx)
 		h.after, h.cancel = context.WithTimeout(context.WithoutCancel(ctx), h.timeout)
 	}
 	if h.after != nil {

@@ -47,6 +47,11 @@ type Transactions struct {
 	// ReadShare is the part of the steps that read, in percent. Default 50; below
 	// zero none.
 	ReadShare int
+	// StallShare is how many of the transactions are held open between their reads
+	// and their writes, in percent, as by an application that thinks, or asks another
+	// service; StallFor is how many others are committed meanwhile. A transaction
+	// waits for them until half of an operation's timeout is over. Default none.
+	StallFor, StallShare int
 }
 
 func (w Transactions) withDefaults() Transactions {
@@ -85,6 +90,9 @@ func (w Transactions) Validate(system any) error {
 	case w.ReadShare > 99:
 		return fmt.Errorf("transactions: ReadShare %d must leave something to write: at most 99 percent", w.ReadShare)
 	}
+	if err := validateStall(w.StallFor, w.StallShare); err != nil {
+		return fmt.Errorf("transactions: %w", err)
+	}
 	return offersSteps(system, "transactions", itemsOf(w.Model).kinds()...)
 }
 
@@ -115,7 +123,7 @@ func describeItems(header *history.Header, model string) {
 func (w Transactions) Begin(system any) Load {
 	w = w.withDefaults()
 	l := &transactionsLoad{Transactions: w, items: itemsOf(w.Model), keys: newRotation("k", w.Keys, w.WritesPerKey)}
-	l.transactionLoad = transactionLoad{system: system.(TransactionOpener), next: l.next, keys: l.keys.all, read: l.items.read}
+	l.transactionLoad = transactionLoad{system: system.(TransactionOpener), next: l.next, keys: l.keys.all, read: l.items.read, stallFor: w.StallFor, stallShare: w.StallShare}
 	return l
 }
 
@@ -182,6 +190,9 @@ type transactionLoad struct {
 	read func(key string) history.Step
 	// fromZero says that what is absent holds zero.
 	fromZero bool
+	// stallShare percent are held open while stallFor others are committed.
+	stallFor, stallShare int
+	commits              commits
 }
 
 // keysPerRead is how many keys a transaction of the end reads.
@@ -221,7 +232,11 @@ type transactionClient struct {
 }
 
 func (c *transactionClient) Next(draw *rand.Rand) Operation {
-	return TransactionOf(c.load.next(draw)...)
+	op := TransactionOf(c.load.next(draw)...)
+	if c.load.stallShare > 0 && draw.IntN(100) < c.load.stallShare && readsAndWrites(op.Steps) {
+		op = HoldOpen(op, &Hold{Wait: func(ctx context.Context) { c.load.commits.await(ctx, c.load.stallFor) }})
+	}
+	return op
 }
 
 func (c *transactionClient) Do(ctx context.Context, op Operation) (Answer, error) {
@@ -229,6 +244,9 @@ func (c *transactionClient) Do(ctx context.Context, op Operation) (Answer, error
 		return Answer{Result: history.None}, NotDone(fmt.Errorf("transactions have no operation %v beside them", op.Kind))
 	}
 	steps, err := c.transact(ctx, op)
+	if err == nil {
+		c.load.commits.add()
+	}
 	if c.load.fromZero {
 		for i, s := range steps {
 			if s.Kind() == history.Read && s.Value() == history.Nil {
@@ -247,8 +265,6 @@ func (c *transactionClient) transact(ctx context.Context, op Operation) ([]histo
 	}
 	return c.transactor.Transact(ctx, op.Steps)
 }
-
-func reads(s history.Step) bool { return s.Kind() == history.Read || s.Kind() == history.ReadList }
 
 func (c *transactionClient) Close() error { return c.transactor.Close() }
 

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -288,7 +291,7 @@ func TestTransactionsAreHeldOpen(t *testing.T) {
 			client, err := workloads.Transactions{}.Begin(opens{on}).Open(t.Context(), link.Session{Timeout: time.Minute})
 			require.NoError(t, err)
 			ctx, cancel := context.WithCancel(t.Context())
-			hold := &workloads.Hold{Written: c.written, Wait: func() {
+			hold := &workloads.Hold{Written: c.written, Wait: func(context.Context) {
 				on.did += "HELD "
 				cancel() // the operation's own time is over
 			}}
@@ -307,6 +310,108 @@ type opens struct{ *conversation }
 
 func (o opens) OpenTransactor(context.Context, link.Session) (workloads.Transactor, error) {
 	return o.conversation, nil
+}
+
+// A transaction that stalls reads, waits until others were committed, and then writes.
+func TestSomeTransactionsAreHeldOpen(t *testing.T) {
+	w := workloads.Transactions{MinLength: 4, MaxLength: 4, StallFor: 3, StallShare: 25}
+	log := &diary{}
+	load := w.Begin(diaries{log: log})
+	client, err := load.Open(t.Context(), link.Session{Node: "held"})
+	require.NoError(t, err)
+	draw := rand.New(rand.NewPCG(1, 2))
+	var held workloads.Operation
+	stalled := 0
+	for range 400 {
+		op := client.Next(draw)
+		if op.Hold == nil {
+			continue
+		}
+		stalled++
+		held = op
+		require.Equal(t, history.ReadList, op.Steps[0].Kind())
+		require.Equal(t, history.Append, op.Steps[3].Kind())
+		write := func(s history.Step) bool { return s.Kind() == history.Append }
+		require.False(t, slices.ContainsFunc(op.Steps[slices.IndexFunc(op.Steps, write):], func(s history.Step) bool { return !write(s) }), "%v reads after a write", op.Steps)
+	}
+	require.InDelta(t, 88, stalled, 30, "a quarter, but for those that only read or only write")
+
+	ended := make(chan error, 1)
+	go func() {
+		_, err := client.Do(t.Context(), held)
+		ended <- err
+	}()
+	other, err := load.Open(t.Context(), link.Session{Node: "other"})
+	require.NoError(t, err)
+	for len(ended) == 0 {
+		_, err := other.Do(t.Context(), workloads.TransactionOf(history.Appends("z", 1)))
+		require.NoError(t, err)
+	}
+	require.NoError(t, <-ended)
+	did := log.text()
+	read, wrote := strings.LastIndex(did, "held read"), strings.Index(did, "held write")
+	require.GreaterOrEqual(t, strings.Count(did[read:wrote], "other commit"), 3, did)
+
+	// Where nobody else commits it goes on after half of its time.
+	short, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	_, err = client.Do(short, held)
+	require.NoError(t, err)
+	require.ErrorContains(t, workloads.Transactions{StallFor: 9}.Validate(newLedger()), "want both")
+}
+
+// diaries is a system whose clients write down what they do, under the name of
+// their node.
+type diaries struct {
+	ledger
+	log *diary
+}
+
+func (d diaries) OpenTransactor(_ context.Context, s link.Session) (workloads.Transactor, error) {
+	return &diarist{log: d.log, name: s.Node}, nil
+}
+
+type diary struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (d *diary) add(who, what string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lines = append(d.lines, who+" "+what)
+}
+
+func (d *diary) text() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return strings.Join(d.lines, "\n")
+}
+
+type diarist struct {
+	ledger
+	log  *diary
+	name string
+}
+
+func (d *diarist) Begin(context.Context) error    { return nil }
+func (d *diarist) Rollback(context.Context) error { return nil }
+func (d *diarist) Commit(context.Context) error {
+	d.log.add(d.name, "commit")
+	return nil
+}
+
+func (d *diarist) Step(_ context.Context, s history.Step) (history.Step, error) {
+	if s.Kind() == history.Append {
+		d.log.add(d.name, "write")
+		return s, nil
+	}
+	d.log.add(d.name, "read")
+	return history.Lists(s.Key()), nil
+}
+
+func (d *diarist) Transact(ctx context.Context, steps []history.Step) ([]history.Step, error) {
+	return workloads.StepByStep(ctx, d, steps)
 }
 
 // What a run records of an operation: its outcome, its answer, and garbage in its place.

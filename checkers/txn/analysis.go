@@ -15,6 +15,7 @@ type sight struct {
 	count int
 	txns  []int32  // of the first case, by their places in History.Ops
 	story []string // with #0 for the first of txns, and so on
+	edges []Edge   // of a cycle, where it is one
 }
 
 // analysis is one judging of one history.
@@ -23,6 +24,8 @@ type analysis struct {
 	table *writeTable
 	edges edges
 	seen  map[string]*sight
+	// atFirst says what a key held before anybody wrote it, where that is worth saying.
+	atFirst string
 	// last is the latest micro-operation on a key that was come across.
 	last []int32
 	// explain says why an edge is there, in words with "#0" for the transaction that
@@ -170,7 +173,7 @@ func (a *analysis) readInner(reader, w int32) {
 
 func (a *analysis) readGarbage(reader int32, key history.Key, v history.Value) {
 	a.note(Garbage, func() ([]int32, []string) {
-		return []int32{reader}, []string{say("#0 read %s of %s, and nobody ever wrote that.", a.h.Text(v), name(a.h, key))}
+		return []int32{reader}, []string{say("#0 read %s of %s, and nobody ever wrote that%s.", a.h.Text(v), name(a.h, key), a.atFirst)}
 	})
 }
 
@@ -180,12 +183,18 @@ func (a *analysis) readOwnFuture(reader, w int32) {
 	})
 }
 
+// bothUpdated notes a lost update. It is a cycle of two rw edges, of one key.
 func (a *analysis) bothUpdated(first, second int32, key history.Key, version string) {
+	x := name(a.h, key)
 	a.note(LostUpdate, func() ([]int32, []string) {
 		return []int32{first, second}, []string{
-			say("#0 and #1 both read %s %s, and then both wrote %s.", name(a.h, key), version, name(a.h, key)),
+			say("#0 and #1 both read %s %s, and then both wrote %s.", x, version, x),
 			"Had one been first, the other would have read what it wrote: one of the updates was made without knowing of the other."}
 	})
+	if s := a.seen[LostUpdate]; s.edges == nil {
+		why := say("#0 read %s %s, and #1 wrote over that", x, version)
+		s.edges = []Edge{{"rw", withNames(why, 0, 1)}, {"rw", withNames(why, 1, 0)}}
+	}
 }
 
 // text is the value of a write.

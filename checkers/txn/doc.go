@@ -75,8 +75,9 @@
 //
 // Everything is linear but the search for the smallest cycles, which is bounded by
 // steps and by the budget, and sees only transactions that are on some cycle. A
-// million transactions take half a second (lists) or one and a half (registers, with
-// all levels), and some 130 or 700 bytes each. The causal level takes transactions times processes; beyond 20 million, or 400
-// million where a causal level is asked for, it is left undecided, and the figure
-// causal_undecided says so.
+// million transactions take half a second (lists) or 1.3 (registers, with all levels),
+// and some 120 or 450 bytes each; 300 or 520 where something is found. The causal
+// level takes transactions times processes; beyond 20 million, or 400 million where a
+// causal level is asked for, it is left undecided, and the figure causal_undecided
+// says so.
 package txn

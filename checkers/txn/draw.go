@@ -13,8 +13,9 @@ const (
 	boxWidth, boxHeight = 620, 46
 	boxGap              = 52
 	drawMargin          = 12
+	labelHeight         = 28 // of the label of the edge that leads back, below the last box
 	backWidth           = 90 // for the edge that leads back
-	charsInBox          = 88
+	charsInBox          = 82
 	charsOnEdge         = 92
 	shownBoxes          = 30
 )
@@ -28,7 +29,7 @@ var edgeColours = map[string]string{"ww": "#b3261e", "wr": "#1b6e3c", "rw": "#1a
 // Of a cycle of more than 30 transactions only the first are drawn.
 func (x *Anomaly) SVG(h *history.History) string {
 	shown := x.Transactions[:min(len(x.Transactions), shownBoxes)]
-	height := 2*drawMargin + len(shown)*(boxHeight+boxGap)
+	height := boxTop(len(shown)-1) + boxHeight + labelHeight
 	width := 2*drawMargin + boxWidth + backWidth
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" role="img" font-family="system-ui, sans-serif" font-size="12">`+"\n", width, height, width)

@@ -122,7 +122,7 @@ func (r *registers) linearizable() []versions {
 		spans = append(append(spans[:0], grouped[byKey[k]:byKey[k+1]]...), all[writes+k])
 		spans = slices.DeleteFunc(spans, func(s span) bool { return s.made == history.Open && s.late == math.MinInt64 })
 		slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.late, b.late) })
-		order = append(order, between(spans)...)
+		order = between(order, spans)
 	}
 	return order
 }
@@ -161,7 +161,7 @@ func (r *registers) spans(o *history.Op, all []span) {
 	}
 }
 
-// between lists the pairs of spans, sorted by late, that follow each other with no
+// between adds to a list the pairs of spans, sorted by late, that follow each other with no
 // third between.
 //
 // One follows another if that was made before it was late. Where following leads
@@ -173,9 +173,8 @@ func (r *registers) spans(o *history.Op, all []span) {
 // Else a third one is between a and b if it follows a and is made before b is late.
 // So b is listed if it is late no later than the first of the others that follow a
 // is made.
-func between(spans []span) []versions {
+func between(order []versions, spans []span) []versions {
 	least := leastMade(spans)
-	var order []versions
 	for i := range spans {
 		a := &spans[i]
 		if a.made == history.Open {
@@ -187,9 +186,13 @@ func between(spans []span) []versions {
 			}
 			return 1
 		})
-		others := slices.DeleteFunc(slices.Clone(least[from][:]), func(k int32) bool { return k == int32(i) })
+		others := least[from]
+		if at := slices.Index(others[:], int32(i)); at >= 0 {
+			copy(others[at:], others[at+1:])
+			others[2] = nobody
+		}
 		made := func(k int) int64 {
-			if k < len(others) && others[k] != nobody {
+			if others[k] != nobody {
 				return spans[others[k]].made
 			}
 			return history.Open
@@ -273,6 +276,9 @@ func (r *registers) assume(source string, order []versions) {
 	}
 }
 
+// sequentialKeys is the source of an order, as it is told.
+const sequentialKeys = "sequential-keys"
+
 // assumption is an order of versions that was taken, and where it is from.
 type assumption struct {
 	source string
@@ -282,6 +288,9 @@ type assumption struct {
 func (r *registers) noteCyclic(source string, members []int32) {
 	r.note(CyclicVersions, func() ([]int32, []string) {
 		slices.Sort(members)
+		if txns, story := r.bothWays(members); txns != nil && source != sequentialKeys {
+			return txns, story
+		}
 		var texts []string
 		var txns []int32
 		for _, t := range r.touches() {
@@ -295,6 +304,49 @@ func (r *registers) noteCyclic(source string, members []int32) {
 		return sortedOnce(txns)[:min(len(txns), 8)], []string{fmt.Sprintf("By %s each of the values %s of %s is older than the others, and so than itself.",
 			source, joinAnd(texts), name(r.h, r.keyOfVersion(members[0])))}
 	})
+}
+
+// bothWays tells of two versions of which each follows the other in real time, by the
+// fewest transactions; nobody where there are none among the first members.
+func (r *registers) bothWays(members []int32) (txns []int32, story []string) {
+	members = members[:min(len(members), 1000)]
+	made, late := map[int32]int32{}, map[int32]int32{} // who left a version and returned first; who found it and was called last
+	ops := r.h.Ops
+	for _, t := range r.touches() {
+		if have, found := made[t.last]; ops[t.txn].Outcome == history.OK && (!found || ops[t.txn].Return < ops[have].Return) {
+			made[t.last] = t.txn
+		}
+		late[t.first] = t.txn
+	}
+	follows := func(a, b int32) bool {
+		one, left := made[a]
+		other, found := late[b]
+		return left && found && ops[one].Return < ops[other].Call
+	}
+	var best [2]int32
+	for i, a := range members {
+		for _, b := range members[i+1:] {
+			four := sortedOnce([]int32{made[a], late[b], made[b], late[a]})
+			if follows(a, b) && follows(b, a) && (txns == nil || len(four) < len(txns)) {
+				txns, best = four, [2]int32{a, b}
+			}
+		}
+	}
+	if txns == nil {
+		return nil, nil
+	}
+	tell := func(a, b int32) string {
+		did := func(txn, version int32) string {
+			if !r.isFirst(version) && r.table.writes[version].txn == txn {
+				return "wrote"
+			}
+			return "read"
+		}
+		return fmt.Sprintf("T%d, which %s %s, returned before T%d was called, which %s %s: so in real time %[3]s is older than %[6]s.",
+			1+slices.Index(txns, made[a]), did(made[a], a), r.versionText(a), 1+slices.Index(txns, late[b]), did(late[b], b), r.versionText(b))
+	}
+	a, b := best[0], best[1]
+	return txns, []string{tell(a, b), tell(b, a), fmt.Sprintf("Of two values of %s one is older, and not both.", name(r.h, r.keyOfVersion(a)))}
 }
 
 // inRealTime judges the history once more with the order of each key's versions in

@@ -2,13 +2,13 @@ package txn
 
 import (
 	"context"
-	"math/rand/v2"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/seatrial/seatrial/checkers"
+	"github.com/seatrial/seatrial/checkers/internal/synthetic"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -46,7 +46,7 @@ func TestWhatCannotBeJudgedIsNoPass(t *testing.T) {
 
 func TestABudgetThatRunsOutIsInconclusive(t *testing.T) {
 	for _, registers := range []bool{false, true} {
-		h := large(rand.New(rand.NewPCG(51, 52)), 20_000, registers).History()
+		h := synthetic.Transactions{Operations: 20_000, Registers: registers}.History(51)
 		var c checkers.Checker = ListAppend{}
 		if registers {
 			c = Register{}

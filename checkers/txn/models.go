@@ -37,6 +37,21 @@ const (
 	CausalCycle        = "causal-cycle"
 )
 
+// alias is what else an anomaly is called.
+var alias = map[string]string{
+	G0: "dirty write", G1a: "aborted read", G1b: "intermediate read", G1c: "circular information flow",
+	GSingle: "read skew", G2Item: "write skew",
+}
+
+// alsoCalled is the name of an anomaly with what else it is called.
+func alsoCalled(anomaly string) string {
+	base, _ := splitAnomaly(anomaly)
+	if other := alias[base]; other != "" {
+		return fmt.Sprintf("%s (%s)", anomaly, other)
+	}
+	return anomaly
+}
+
 // severity orders the anomalies by how little a system may promise to be excused.
 var severity = []string{
 	DuplicateElements, CyclicVersions, G0, Garbage, G1a, DirtyUpdate, IncompatibleOrder, G1b, FutureRead, G1c, MonotonicViewCycle,

@@ -2,7 +2,6 @@ package txn
 
 import (
 	"context"
-	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seatrial/seatrial/checkers"
+	"github.com/seatrial/seatrial/checkers/internal/synthetic"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -26,59 +26,6 @@ type plant struct {
 func small() *history.Builder { return history.NewBuilder(history.Header{}) }
 
 var one, two = history.Int(1), history.Int(2)
-
-// made are the anomalies that the published files do not show.
-func made() []plant {
-	x, y := "x", "y"
-	disorder := func(second int32) *history.History {
-		return small().
-			Txn(0, history.OK, 0, 1000, history.Appends(x, one)).
-			Txn(second, history.OK, 2000, 3000, history.Appends(x, two)).
-			Txn(3, history.OK, 0, 9000, history.Lists(x, two, one)).History()
-	}
-	skew := func(second int32) *history.History {
-		return small().
-			Txn(0, history.OK, 0, 1000, history.Appends(y, one)).
-			Txn(second, history.OK, 2000, 3000, history.Lists(x)).
-			Txn(3, history.OK, 0, 9000, history.Lists(y), history.Appends(x, one)).History()
-	}
-	return []plant{
-		{name: G0 + "-process", history: disorder(0)},
-		{name: G0 + "-realtime", history: disorder(1)},
-		{name: G2Item + "-process", history: skew(0)},
-		{name: G2Item + "-realtime", history: skew(1)},
-		{name: G1c + "-realtime", history: small().
-			Txn(0, history.OK, 0, 1000, history.Lists(x, one)).
-			Txn(1, history.OK, 2000, 3000, history.Appends(x, one)).History()},
-		{name: GNonadjacent + "-realtime", history: small().
-			Txn(0, history.OK, 0, 1000, history.Appends(x, one)).
-			Txn(1, history.OK, 2000, 3000, history.Lists(y)).
-			Txn(2, history.OK, 0, 9000, history.Appends(y, one)).
-			Txn(3, history.OK, 0, 9000, history.Lists(x), history.Lists(y, one)).History()},
-		{name: Garbage, history: small().Txn(0, history.OK, 0, 1, history.Lists(x, one)).History()},
-		{name: G1c, registers: true, history: small().
-			Txn(0, history.OK, 0, 9, history.Writes(x, one), history.Reads(y, one)).
-			Txn(1, history.OK, 0, 9, history.Writes(y, one), history.Reads(x, one)).History()},
-		{name: FutureRead, registers: true, history: small().
-			Txn(0, history.OK, 0, 9, history.Reads(x, one), history.Writes(x, one)).History()},
-		{name: G2Item, registers: true, history: small().
-			Txn(0, history.OK, 0, 9, history.Reads(x, history.Nil), history.Writes(y, one)).
-			Txn(1, history.OK, 0, 9, history.Reads(y, history.Nil), history.Writes(x, one)).History()},
-		{name: RealtimeVersions, registers: true, history: small(). // a stale read among blind writes
-										Txn(0, history.OK, 0, 9, history.Writes(x, one)).
-										Txn(1, history.OK, 10, 19, history.Writes(x, two)).
-										Txn(2, history.OK, 20, 29, history.Reads(x, one)).History()},
-		{name: RealtimeVersions, registers: true, history: small(). // 1, then 2, then 1 again
-										Txn(0, history.OK, 0, 99, history.Writes(x, one)).
-										Txn(1, history.OK, 0, 99, history.Writes(x, two)).
-										Txn(2, history.OK, 10, 19, history.Reads(x, one)).
-										Txn(3, history.OK, 20, 29, history.Reads(x, two)).
-										Txn(4, history.OK, 30, 39, history.Reads(x, one)).History()},
-		{name: GSingle + "-process", registers: true, history: small().
-			Txn(0, history.OK, 0, 9, history.Writes(x, one)).
-			Txn(0, history.OK, 10, 19, history.Reads(x, history.Nil)).History()},
-	}
-}
 
 func published(t *testing.T) []plant {
 	var all []plant
@@ -153,7 +100,7 @@ func TestPlantedAnomaliesAreFoundAndNamedInLargeHistories(t *testing.T) {
 	}
 	clean := map[bool]*history.History{}
 	for _, registers := range []bool{false, true} {
-		clean[registers] = large(rand.New(rand.NewPCG(31, 32)), size, registers).History()
+		clean[registers] = synthetic.Transactions{Operations: size, Registers: registers}.History(31)
 		report := plant{registers: registers}.judge(clean[registers])
 		require.Equal(t, checkers.Pass, report.Result.Verdict, report.Result.Summary)
 		require.Empty(t, report.Anomalies)
@@ -201,32 +148,37 @@ func mix(h, other *history.History) *history.History {
 // A read that is some transactions old, somewhere among a hundred thousand, is a
 // cycle with a realtime edge; and the smallest is found, of two transactions.
 func TestAStaleReadInALargeHistoryIsAShortCycle(t *testing.T) {
-	h := large(rand.New(rand.NewPCG(33, 34)), 100_000, false).History()
-	for i := len(h.Ops) / 2; ; i++ {
-		o := &h.Ops[i]
-		if o.Outcome != history.OK || o.Count != 1 {
-			continue
-		}
-		m := &h.Micros[o.Offset]
-		if !m.Listed || m.Count < 30 {
-			continue
-		}
-		list := h.MicroList(m)
-		m.Count -= 20
-		for appender(h, m.Key, list[m.Count-1]) == appender(h, m.Key, list[m.Count]) {
-			m.Count-- // not in the midst of one transaction's appends: that is G1b
-		}
-		break
-	}
+	h := synthetic.Transactions{Operations: 100_000}.History(33)
+	planted := synthetic.PlantStaleTransaction(h, len(h.Ops)/2)
+	require.Positive(t, planted)
 	report := ListAppend{}.Report(context.Background(), checkers.Evidence{History: h}, checkers.Budget{})
 	require.True(t, report.Has(GSingle+"-realtime"), report.Result.Summary)
-	require.Len(t, report.Result.Proof.Operations, 2, strings.Join(report.Result.Proof.Story, "\n"))
+	proof := report.Result.Proof
+	require.Len(t, proof.Operations, 2, strings.Join(proof.Story, "\n"))
+	require.Contains(t, []int{proof.Operations[0].Index, proof.Operations[1].Index}, planted)
+
+	h = synthetic.Transactions{Operations: 100_000, Registers: true}.History(33)
+	require.Positive(t, synthetic.PlantStaleTransaction(h, len(h.Ops)/2))
+	result := Register{}.Check(context.Background(), checkers.Evidence{History: h}, checkers.Budget{})
+	require.Equal(t, checkers.Violation, result.Verdict, result.Summary)
+	require.LessOrEqual(t, len(result.Proof.Operations), 4, strings.Join(result.Proof.Story, "\n"))
 }
 
-func appender(h *history.History, key history.Key, v history.Value) int {
-	return slices.IndexFunc(h.Ops, func(o history.Op) bool {
-		return slices.ContainsFunc(h.Transaction(&o), func(m history.Micro) bool {
-			return m.Kind == history.Append && m.Key == key && m.Value == v
-		})
-	})
+// Every kind of anomaly that a workload can show is among those that are planted.
+func TestEveryAnomalyIsPlanted(t *testing.T) {
+	shown := map[bool]map[string]bool{false: {}, true: {}}
+	for _, p := range append(made(), published(t)...) {
+		for _, name := range names(p.judge(p.history)) {
+			shown[p.registers][name] = true
+		}
+	}
+	listsOnly := []string{DuplicateElements, IncompatibleOrder, DirtyUpdate, G0 + "-process", G0 + "-realtime"}
+	registersOnly := []string{CyclicVersions, RealtimeVersions}
+	for _, name := range severity {
+		if base, _ := splitAnomaly(name); slices.Contains(weakNames[:], base) {
+			continue // see weak_test.go
+		}
+		require.Equal(t, !slices.Contains(registersOnly, name), shown[false][name], "lists: %s", name)
+		require.Equal(t, !slices.Contains(listsOnly, name), shown[true][name], "registers: %s", name)
+	}
 }

@@ -45,7 +45,9 @@ var publishedLists = []expected{
 	{"rr-g-single-item", GSingle, "", "consistent-view repeatable-read", ""},
 	{"rr-g-nonadjacent-item", GNonadjacent, "", "repeatable-read snapshot-isolation", ""},
 	{"future-read", FutureRead, "", "read-committed", ""},
-	{"internal-nil-then-value", Internal, "", "", ""},
+	// Two findings: the transaction contradicts itself, and nobody wrote the 2 that it
+	// read. Elle's test asks for the first only, of a transaction without the others.
+	{"internal-nil-then-value", "internal garbage", "", "read-committed", ""},
 	{"internal-own-append-unseen", Internal, "", "", ""},
 	{"info-nil-read-ok", "", "", "", "serializable"},
 	{"pg18-g2-item", G2Item, "", "repeatable-read serializable", "snapshot-isolation"},

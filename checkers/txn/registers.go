@@ -56,6 +56,7 @@ func (a *analysis) registers(c Register) error {
 	}
 	r := &registers{analysis: a, Register: c, initial: initial}
 	a.explain = r.why
+	a.atFirst = ": at first it held " + r.initialText()
 	if err := a.enter(history.Write, writes); err != nil {
 		return err
 	}
@@ -70,7 +71,7 @@ func (a *analysis) registers(c Register) error {
 	}
 	r.findLostUpdates()
 	if r.SequentialKeys {
-		r.assume("sequential-keys", r.sequential())
+		r.assume(sequentialKeys, r.sequential())
 	}
 	if r.LinearizableKeys {
 		r.assume("linearizable-keys", r.linearizable())
@@ -91,8 +92,11 @@ func (a *analysis) initialWritten(initial history.Value) int32 {
 	return nobody
 }
 
-// first is the version that a key held at first.
-func (r *registers) first(key history.Key) int32 { return math.MaxInt32 - int32(key) }
+// first is the version that a key held at first. Those of later keys have larger
+// numbers, so that sorting by version and by [registers.number] is the same.
+func (r *registers) first(key history.Key) int32 {
+	return math.MaxInt32 - int32(len(r.h.Keys)) + int32(key)
+}
 
 func (r *registers) isFirst(version int32) bool { return int(version) >= len(r.table.writes) }
 
@@ -228,7 +232,7 @@ func (r *registers) findLostUpdates() {
 
 func (r *registers) keyOfVersion(version int32) history.Key {
 	if r.isFirst(version) {
-		return history.Key(math.MaxInt32 - version)
+		return history.Key(version - r.first(0))
 	}
 	return r.table.key(version)
 }
@@ -250,39 +254,72 @@ func (r *registers) initialText() string {
 // link adds the rw edges from those who read a version to those who made a newer
 // one, and the ww edges of assumed orders.
 func (r *registers) link() {
-	slices.Sort(r.seenBy)
+	r.seenBy = r.byVersion(r.seenBy)
 	newer := r.newerThan()
+	most := 0
+	meet(r.seenBy, newer, func(seen, newer []versionTxn) {
+		most += min(len(seen)*len(newer), 4*(len(seen)+len(newer)))
+	})
+	r.edges.list = slices.Grow(r.edges.list, most)
 	var readers, writers []int32
-	for seen := r.seenBy; len(seen) > 0; {
-		version := seen[0].version()
+	meet(r.seenBy, newer, func(seen, newer []versionTxn) {
 		readers, writers = readers[:0], writers[:0]
-		for len(seen) > 0 && seen[0].version() == version {
-			readers = append(readers, seen[0].txn())
-			seen = seen[1:]
+		for _, p := range seen {
+			readers = append(readers, p.txn())
 		}
-		for len(newer) > 0 && newer[0].version() < version {
-			newer = newer[1:]
+		for _, p := range newer {
+			writers = append(writers, p.txn())
 		}
-		for len(newer) > 0 && newer[0].version() == version {
-			writers = append(writers, newer[0].txn())
-			newer = newer[1:]
+		r.edges.overwrite(sortedOnce(readers), sortedOnce(writers))
+	})
+}
+
+// meet gives, for each version that is in both lists, what they have of it. Both are
+// in the order of versions.
+func meet(one, other []versionTxn, both func(one, other []versionTxn)) {
+	for len(one) > 0 && len(other) > 0 {
+		version := min(one[0].version(), other[0].version())
+		a, b := 0, 0
+		for a < len(one) && one[a].version() == version {
+			a++
 		}
-		if len(writers) > 0 {
-			r.edges.overwrite(sortedOnce(readers), sortedOnce(writers))
+		for b < len(other) && other[b].version() == version {
+			b++
 		}
+		if a > 0 && b > 0 {
+			both(one[:a], other[:b])
+		}
+		one, other = one[a:], other[b:]
 	}
+}
+
+// byVersion orders a list by version, which are numbered without gaps: by counting.
+func (r *registers) byVersion(list []versionTxn) []versionTxn {
+	at := make([]int32, len(r.table.writes)+len(r.h.Keys)+1)
+	for _, p := range list {
+		at[r.number(p.version())+1]++
+	}
+	for i := 1; i < len(at); i++ {
+		at[i] += at[i-1]
+	}
+	ordered := make([]versionTxn, len(list))
+	for _, p := range list {
+		place := &at[r.number(p.version())]
+		ordered[*place] = p
+		*place++
+	}
+	return ordered
 }
 
 // newerThan lists, by version, who made one that is newer.
 func (r *registers) newerThan() []versionTxn {
-	newer := slices.Grow(slices.Clone(r.updates), len(r.before)) // by version already
-	sorted := len(r.before) == 0
+	newer := slices.Grow(slices.Clone(r.updates), len(r.before))
 	for _, b := range r.before {
 		if txn := r.table.writes[b.newer].txn; txn != nobody {
 			newer = append(newer, pair(b.older, txn))
 		}
 	}
-	readFirst := map[history.Key]bool{}
+	readFirst := make([]bool, len(r.h.Keys))
 	for _, s := range r.seenBy {
 		if r.isFirst(s.version()) {
 			readFirst[r.keyOfVersion(s.version())] = true
@@ -290,13 +327,9 @@ func (r *registers) newerThan() []versionTxn {
 	}
 	for n := range r.table.writes {
 		w := &r.table.writes[n]
-		if key := r.table.key(int32(n)); w.txn != nobody && !w.failed && readFirst[key] {
+		if key := r.table.key(int32(n)); readFirst[key] && w.txn != nobody && !w.failed {
 			newer = append(newer, pair(r.first(key), w.txn))
-			sorted = false
 		}
 	}
-	if !sorted {
-		slices.Sort(newer)
-	}
-	return newer
+	return r.byVersion(newer)
 }

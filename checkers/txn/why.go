@@ -156,7 +156,7 @@ func (a *analysis) listText(list []history.Value) string {
 // name is that of a key, in quotes where it could be misread.
 func name(h *history.History, key history.Key) string {
 	text := h.KeyName(key)
-	if text == "" || strings.ContainsAny(text, " \t\r\n\",;:#") || strconv.Quote(text) != `"`+text+`"` {
+	if text == "" || strings.ContainsAny(strings.TrimPrefix(text, ":"), " \t\r\n\",;:#") || strconv.Quote(text) != `"`+text+`"` {
 		return strconv.Quote(text)
 	}
 	return text

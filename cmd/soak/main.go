@@ -46,9 +46,10 @@ type item struct {
 	need   int
 	want   checkers.Verdict
 	minOps int
-	// broken are the checkers that must all find a violation, and oneOf those of
-	// which one must.
-	broken, oneOf []string
+	// finding is what a violation must be of, where it is a row of the track record;
+	// oneOf are checkers of which one must find it.
+	finding *harness.Finding
+	oneOf   []string
 	// everyFault asks that each kind of fault bit at least once over all runs.
 	everyFault bool
 }
@@ -78,7 +79,7 @@ func items() []item {
 		if len(f.Broken) == 0 {
 			continue // its scenarios are items of their own
 		}
-		all = append(all, item{name: f.Name, scenario: f.Scenario, runs: 10, need: 9, want: checkers.Violation, broken: f.Broken})
+		all = append(all, item{name: f.Name, scenario: f.Scenario, runs: 10, need: 9, want: checkers.Violation, finding: &f})
 		for _, control := range f.Controls {
 			all = append(all, item{name: f.Name + "-control", scenario: control, runs: 10, need: 10, want: checkers.Pass})
 		}
@@ -199,19 +200,15 @@ func (it item) soakTest(ctx context.Context) (holds bool, err error) {
 
 // verdict is the run's; a violation counts only where it is of what must break.
 func (it item) verdict(run results.Run) checkers.Verdict {
-	found := map[string]bool{}
 	one := len(it.oneOf) == 0
 	for _, result := range run.Results {
-		if result.Verdict == checkers.Violation {
-			found[result.Checker] = true
-			one = one || contains(it.oneOf, result.Checker)
-		}
+		one = one || result.Verdict == checkers.Violation && contains(it.oneOf, result.Checker)
 	}
 	if run.Verdict == checkers.Violation && !one {
 		return checkers.Inconclusive // a violation of something else
 	}
-	for _, name := range it.broken {
-		if !found[name] && run.Verdict == checkers.Violation {
+	if it.finding != nil && run.Verdict == checkers.Violation {
+		if found, _ := it.finding.Verdict(run); !found {
 			return checkers.Inconclusive
 		}
 	}

@@ -49,6 +49,7 @@
 //	  rows[]            in the order of the command line
 //	    name, about     as in list
 //	    broken[]        the checkers that must find a violation; none: the scenario must pass
+//	    shows[]         if there are any: the figures of theirs that must be above zero
 //	    verdict         pass: as recorded; violation: what must pass broke; error: it could not be
 //	                    run; inconclusive: not found, or not often enough
 //	    seconds         what its runs took together
@@ -78,7 +79,8 @@
 //	    known_violation if there is one: the row of the track record; then controls[] are the scenarios
 //	                    that must pass
 //	  systems[]         name, versions[], runtimes[], scenarios (how many)
-//	  track_record[]    name, about, scenario, broken[], controls[], about_seconds
+//	  track_record[]    name, about, scenario, broken[], shows[] if any, controls[],
+//	                    about_seconds
 //	  defects[]         system, name, about, caught_by (a scenario)
 //
 //	faults

@@ -71,6 +71,7 @@ type listedFinding struct {
 	About    string   `json:"about"`
 	Scenario string   `json:"scenario"`
 	Broken   []string `json:"broken"`
+	Shows    []string `json:"shows,omitempty"`
 	Controls []string `json:"controls"`
 	Seconds  float64  `json:"about_seconds"`
 }
@@ -208,7 +209,7 @@ func listFinding(f harness.Finding) listedFinding {
 	for _, control := range f.Controls {
 		seconds += takes(control)
 	}
-	return listedFinding{f.Name, f.About, f.Scenario.Name, slices.Clip(append([]string{}, f.Broken...)), names(f.Controls), seconds.Seconds()}
+	return listedFinding{f.Name, f.About, f.Scenario.Name, slices.Clip(append([]string{}, f.Broken...)), f.Shows, names(f.Controls), seconds.Seconds()}
 }
 
 // family is the middle part of system/family/variant.

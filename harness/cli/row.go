@@ -63,6 +63,7 @@ type row struct {
 	Name     string           `json:"name"`
 	About    string           `json:"about"`
 	Broken   []string         `json:"broken"`
+	Shows    []string         `json:"shows,omitempty"`
 	Verdict  checkers.Verdict `json:"verdict"`
 	Finding  tally            `json:"finding"`
 	Controls []tally          `json:"controls"`
@@ -79,7 +80,7 @@ type runner func(s harness.Scenario, role string, try int) (results.Run, *result
 // shows what it must, three times at most, and a violation of what must pass is
 // never tried away. With repeat each runs that often.
 func examine(f harness.Finding, repeat int, run runner) row {
-	r := row{Name: f.Name, About: f.About, Broken: append([]string{}, f.Broken...), Controls: []tally{}}
+	r := row{Name: f.Name, About: f.About, Broken: append([]string{}, f.Broken...), Shows: f.Shows, Controls: []tally{}}
 	r.Finding = try(f.Scenario, roleFinding, len(f.Broken) == 0, repeat, run, f.Verdict)
 	for _, control := range f.Controls {
 		t := tally{Role: roleControl, Scenario: control.Name, mustPass: true, Runs: []attempt{}}

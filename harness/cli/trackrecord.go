@@ -206,7 +206,7 @@ func (a *app) printTrackRecord(out trackRecordDocument, of int) {
 // printDeviations shows the runs of a scenario that did not do what the row says,
 // the first of each verdict, violations first. All are in the JSON.
 func (a *app) printDeviations(r row, t tally) {
-	what := "did not show a violation of " + strings.Join(r.Broken, " and ")
+	what := "did not show " + harness.Finding{Broken: r.Broken, Shows: r.Shows}.Wanted()
 	if t.mustPass {
 		what = "must pass"
 	}

@@ -17,12 +17,19 @@ type cell struct {
 	finish  func(h *history.History) // what belongs to the end of a valid one, if anything
 	plant   func(h *history.History) // nil for a valid history
 	checker checkers.Checker
+	// made makes the history where load and system don't.
+	made func() *history.History
 	// second is the model for porcupine, nil where it has nothing to say.
 	second model.Model
 }
 
 func (c cell) history() *history.History {
-	h := c.load.History(c.system(), 7)
+	var h *history.History
+	if c.made != nil {
+		h = c.made()
+	} else {
+		h = c.load.History(c.system(), 7)
+	}
 	if c.finish != nil {
 		c.finish(h)
 	}
@@ -82,7 +89,8 @@ func cells() []cell {
 	)
 	all = append(all, queueCells()...)
 	all = append(all, ownModelCells()...)
-	return append(all, scanCells()...)
+	all = append(all, scanCells()...)
+	return append(all, transactionCells()...)
 }
 
 func (c cell) describe() string {
