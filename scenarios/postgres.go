@@ -143,12 +143,9 @@ var smallPostgres = map[string]string{
 func postgresStalls(name, about string, settings map[string]string, workload workloads.Workload) harness.Scenario {
 	s := postgresLevel(name, about, postgres.Cluster{Level: postgres.Serializable, Settings: settings}, workload)
 	s.Clients, s.OperationTimeout = 12, 5*time.Second
-	var staggered fault.Together
-	for i := range 4 {
-		staggered = append(staggered, fault.After{Delay: time.Duration(i) * 400 * time.Millisecond,
-			Do: fault.Every{Period: 1600 * time.Millisecond, Do: fault.For{Duration: 1500 * time.Millisecond, Fault: fault.Stall{Share: 25}}}})
-	}
-	s.Faults = staggered
+	some := fault.Mix{Faults: []fault.Fault{fault.Stall{Share: 25}}, QuietMin: 50 * time.Millisecond, QuietMax: 500 * time.Millisecond,
+		ForMin: 1500 * time.Millisecond, ForMax: 1500 * time.Millisecond}
+	s.Faults = fault.Together{some, some, some, some}
 	return s
 }
 
