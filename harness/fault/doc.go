@@ -87,9 +87,52 @@
 //	names slow     to name servers, behind a        share the host's resolver
 //	names wrong    redirect; jitter seeded
 //	kill           SIGKILL by the engine            SIGKILL
+//	kill after     the same, after so many operations were acknowledged
 //	stop           SIGTERM, then SIGKILL            SIGTERM, then SIGKILL
-//	pause          freezer                          SIGSTOP
+//	pause          freezer: all processes           SIGSTOP to all processes
+//	  by signal    SIGSTOP to the first process; its children go on
+//	crash loop, kill during start, restart: the same on both
+//	cpu quota      the engine's update of the       does not apply: processes have no
+//	               control group, version 1 or 2    control group of their own
+//	cpu noise      a quota that comes and goes      does not apply
+//	memory limit   the lowest that an engine        does not apply
+//	               takes is 6 MiB
+//	out of memory  the limit is lowered until       does not apply
+//	               the kernel kills
+//	process limit  pids of the control group        does not apply
+//	stall          the harness's own sessions: the same on both
 //
 // The links of clients are streams everywhere: what falls on single packets does not
 // apply to them, and leaves the clients alone that sit beside a node.
+//
+// The bite of a process fault is the program's state and which of its lives it is
+// in, as the kernel or the engine tells; that of a limit is the kernel's counters
+// (throttled periods, meetings of the limit, processes), read by another way than
+// the limit is set.
+//
+// # Several faults at once
+//
+// Faults in force on one node do not undo each other. A node is down as long as any
+// of them keeps it down, and is started by the end of the last one. It stands still
+// as long as any keeps it still, also in a life that begins meanwhile. Of several
+// limits of one kind the lowest holds, and the end of the last one restores what
+// was there before the first.
+//
+// A program that ends by itself is seen by the next fault that would hide it, and
+// at the end of the run, and is a violation; except under a limit of memory or
+// processes, which it may end of.
+//
+// # Faults on clients
+//
+// A client group is slow by a fault on its links, for instance
+// Latency{Target: Clients("x"), Latency: 200 * time.Millisecond}, and its sessions
+// stop in the middle of transactions by [Stall].
+//
+// # What an act may do besides
+//
+// Optional powers of faults and acts are interfaces: [Placed] says where a fault
+// does not exist, [Waiting] lets it come when something has happened, [Prepared] lets an
+// act note what was there before, [Going] lets it go on while it is in force, and
+// [Counting] tells at its end what it did. Whatever an act does to a node goes
+// through the cluster that it is given, which knows what other faults want of it.
 package fault
