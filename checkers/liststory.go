@@ -192,7 +192,7 @@ func (o *odd) prove(s *listScan) *Proof {
 		}
 		x := o.kinds[kind].earliest[0]
 		s.scan(x.list, x.list.reads)
-		e := &s.elements[s.find(x.value)]
+		e := &s.elements[s.Find(x.value)]
 		why, place := o.where.why(s.list.h, e)
 		proof, t := tellLists(s.list.h, x.value, place, s.list.reads[e.odd])
 		proof.Story = append(proof.Story, t.oddity(why, place, x))
