@@ -82,7 +82,7 @@ func cells() []cell {
 	)
 	all = append(all, queueCells()...)
 	all = append(all, ownModelCells()...)
-	return append(all, scanCells()...)
+	return append(all, scanCells(million)...)
 }
 
 func (c cell) describe() string {
