@@ -273,7 +273,7 @@ func (f *forkRun) prove() *Proof {
 			onlyB = key
 		}
 	}
-	proof, _ := tellOps(f.h, history.None, f.first[0], f.first[1], f.writeOf(a.Key, onlyA), f.writeOf(a.Key, onlyB))
+	proof, _ := beginTale(f.h, f.first[0], f.first[1], f.writeOf(a.Key, onlyA), f.writeOf(a.Key, onlyB))
 	x, y := nameText(f.h, onlyA), nameText(f.h, onlyB)
 	proof.Story = append(proof.Story,
 		fmt.Sprintf("%s's read saw %s written and %s not yet, so %s was written first.", who(a), x, y, x),
