@@ -58,7 +58,7 @@ func (p *prover) argue(z *zones, answer zoneAnswer) argument {
 	case flawContradicted:
 		a.set = []int32{answer.a}
 	case flawGarbage:
-		a.value = z.blocks[answer.a].value
+		a.value = z.value(answer.a)
 		chain := p.chain(z, z.downFrom(answer.a))
 		a.add(ground(chain, 0, nil))
 	case flawTwoSwaps:
@@ -178,7 +178,7 @@ func (a *argument) span(chain []member, ops ...member) {
 
 func (p *prover) argueTwoSwaps(z *zones, answer zoneAnswer, a *argument) {
 	from := z.blocks[answer.a].from
-	a.value = z.blocks[from].value
+	a.value = z.value(from)
 	if w := z.blocks[from].writer; w >= 0 {
 		a.set = append(a.set, w)
 	}

@@ -372,7 +372,7 @@ func (b *bankRun) prove() *Proof {
 	if why == wrongTotal && b.Total == nil {
 		other = agreed.place
 	}
-	proof, _ := tellOps(b.h, history.None, place, other)
+	proof, _ := beginTale(b.h, place, other)
 	says := who(&b.h.Ops[place]) + "'s read"
 	switch {
 	case why == unexpectedKey:

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seatrial/seatrial/checkers/internal/synthetic"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -143,38 +144,11 @@ func BenchmarkSound(b *testing.B) {
 // The time from the verdict to the proof, one stale read in a million operations.
 func BenchmarkProof(b *testing.B) {
 	h := load{operations: 1_000_000, keys: 1, clients: 50, unknown: 0.05}.history(rand.New(rand.NewPCG(7, 7)))
-	plantStaleRead(h, 500_000)
+	synthetic.PlantStaleRead(h, 500_000)
 	for b.Loop() {
 		result := Linearizable{}.Check(context.Background(), Evidence{History: h}, Budget{Time: time.Minute})
 		if result.Verdict != Violation {
 			b.Fatal(result.Summary)
 		}
 	}
-}
-
-// plantStaleRead makes the first answered read after a place return a value that
-// was overwritten by an acknowledged write before the read began. It returns
-// the places of the read, and of the writes of the old and of the new value.
-func plantStaleRead(h *history.History, after int) (read, old, overwriting int) {
-	for read = after; read < len(h.Ops); read++ {
-		r := &h.Ops[read]
-		if r.Kind != history.Read || r.Outcome != history.OK {
-			continue
-		}
-		overwriting = -1
-		for i := read - 1; i >= 0; i-- {
-			w := &h.Ops[i]
-			if w.Key != r.Key || w.Kind != history.Write || w.Outcome != history.OK {
-				continue
-			}
-			switch {
-			case overwriting < 0 && w.Return < r.Call:
-				overwriting = i
-			case overwriting >= 0 && w.Return < h.Ops[overwriting].Call:
-				r.Result = w.Value
-				return read, i, overwriting
-			}
-		}
-	}
-	return -1, -1, -1
 }

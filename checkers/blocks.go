@@ -2,7 +2,7 @@ package checkers
 
 import (
 	"math"
-	"math/bits"
+	"slices"
 
 	"github.com/seatrial/seatrial/checkers/internal/valuetable"
 	"github.com/seatrial/seatrial/harness/history"
@@ -22,7 +22,6 @@ const atStart = int64(math.MinInt64)
 // block is one value of one key: the operation that stored it, its reads, and
 // its place in a chain of compare-and-sets.
 type block struct {
-	value history.Value
 	// call and ret are the interval of the operation that stored the value.
 	call, ret int64
 	// readReturn is the earliest return and readCall the latest call of those
@@ -37,70 +36,29 @@ type block struct {
 
 func (b *block) read() bool { return b.readReturn != history.Open }
 
-// blockTable finds a block by its value: open addressing, at most half full. It is a
-// [valuetable.Table] with the values in the blocks, which are read anyway: a fifth
-// faster for those who look up every operation.
+// blockTable finds a block by its value, which is that of the same number in the table.
 type blockTable struct {
-	slots  []int32 // one more than the number of a block; 0 is free
+	valuetable.Table
 	blocks []block
 }
 
 // reset makes the table empty, with room for so many values.
 func (t *blockTable) reset(values int) {
-	size := 1 << bits.Len(uint(2*values+8))
-	if cap(t.slots) < size {
-		t.slots = make([]int32, size)
-	} else {
-		t.slots = t.slots[:size]
-		clear(t.slots)
-	}
-	if cap(t.blocks) < values+1 {
-		t.blocks = make([]block, 0, values+1)
-	}
-	t.blocks = t.blocks[:0]
-}
-
-// slot is where the search for a value begins.
-func (t *blockTable) slot(v history.Value) int {
-	return valuetable.Slot(uint64(v)>>3, v, len(t.slots))
+	t.Reset(values)
+	t.blocks = slices.Grow(t.blocks[:0], values+1)
 }
 
 // find returns the number of a value's block, none where it has no block yet.
-func (t *blockTable) find(v history.Value) int32 {
-	for i := t.slot(v); ; i = (i + 1) & (len(t.slots) - 1) {
-		n := t.slots[i] - 1
-		if n < 0 || t.blocks[n].value == v {
-			return n
-		}
-	}
-}
+func (t *blockTable) find(v history.Value) int32 { return t.Find(v) }
 
 // at returns the number of a value's block, which it makes if need be.
 func (t *blockTable) at(v history.Value) int32 {
-	i := t.slot(v)
-	for ; t.slots[i] != 0; i = (i + 1) & (len(t.slots) - 1) {
-		if n := t.slots[i] - 1; t.blocks[n].value == v {
-			return n
-		}
+	n, isNew := t.At(v)
+	if isNew {
+		t.blocks = append(t.blocks, block{readReturn: history.Open, readCall: atStart, writer: byNobody, from: none, next: none})
 	}
-	t.blocks = append(t.blocks, block{
-		value: v, readReturn: history.Open, readCall: atStart, writer: byNobody, from: none, next: none,
-	})
-	n := int32(len(t.blocks))
-	t.slots[i] = n
-	if 2*int(n) > len(t.slots) {
-		t.grow()
-	}
-	return n - 1
+	return n
 }
 
-func (t *blockTable) grow() {
-	t.slots = make([]int32, 2*len(t.slots))
-	for n := range t.blocks {
-		i := t.slot(t.blocks[n].value)
-		for t.slots[i] != 0 {
-			i = (i + 1) & (len(t.slots) - 1)
-		}
-		t.slots[i] = int32(n + 1)
-	}
-}
+// value is that of a block.
+func (t *blockTable) value(n int32) history.Value { return t.All()[n] }

@@ -292,7 +292,7 @@ func (c *counterRun) prove() *Proof {
 	if len(adds) > few {
 		adds = nil
 	}
-	proof, t := tellOps(c.h, history.None, append(adds, x.place)...)
+	proof, t := beginTale(c.h, append(adds, x.place)...)
 	start := fmt.Sprintf("The counter starts at %d. ", c.initial)
 	why, with := "", ""
 	if x.value < x.low {

@@ -1,7 +1,7 @@
 package checkers
 
 import (
-	"math/bits"
+	"slices"
 
 	"github.com/seatrial/seatrial/checkers/internal/valuetable"
 	"github.com/seatrial/seatrial/harness/history"
@@ -34,7 +34,7 @@ type element struct {
 	// there, twice that of the first one that held it more often than it was appended.
 	odd, twice int32
 
-	inRead, times int32 // the number of the read at hand, and how often it has it
+	times int32 // how often the read at hand has it
 }
 
 // acked reports whether an append of the element was acknowledged.
@@ -45,69 +45,26 @@ func (e *element) acked() bool { return e.ack != history.Open }
 // since known, and no read that returned after gone held it.
 func (e *element) lastSure() int64 { return max(e.known, e.gone) }
 
-// elementTable finds the element of a value, as [blockTable] finds a block.
+// elementTable finds an element by its value, which is that of the same number in the table.
 type elementTable struct {
-	slots    []int32 // one more than the number of an element; 0 is free
+	valuetable.Table
 	elements []element
 }
 
 // reset makes the table empty, with room for so many elements.
 func (t *elementTable) reset(elements int) {
-	size := 1 << bits.Len(uint(2*elements+8))
-	if cap(t.slots) < size {
-		t.slots = make([]int32, size)
-	} else {
-		t.slots = t.slots[:size]
-		clear(t.slots)
-	}
-	if cap(t.elements) < elements {
-		t.elements = make([]element, 0, elements)
-	}
-	t.elements = t.elements[:0]
-}
-
-// slot is where the search for a value begins.
-func (t *elementTable) slot(v history.Value) int {
-	return valuetable.Slot(uint64(v)>>3, v, len(t.slots))
-}
-
-// find returns the number of a value's element, none where it has none.
-func (t *elementTable) find(v history.Value) int32 {
-	for i := t.slot(v); ; i = (i + 1) & (len(t.slots) - 1) {
-		n := t.slots[i] - 1
-		if n < 0 || t.elements[n].value == v {
-			return n
-		}
-	}
+	t.Reset(elements)
+	t.elements = slices.Grow(t.elements[:0], elements)
 }
 
 // at returns the number of a value's element, which it makes if need be.
 func (t *elementTable) at(v history.Value) int32 {
-	i := t.slot(v)
-	for ; t.slots[i] != 0; i = (i + 1) & (len(t.slots) - 1) {
-		if n := t.slots[i] - 1; t.elements[n].value == v {
-			return n
-		}
+	n, isNew := t.At(v)
+	if isNew {
+		t.elements = append(t.elements, element{
+			value: v, call: history.Open, ack: history.Open, append: none, first: none,
+			known: history.Open, gone: atStart, held: none, missing: none, odd: none, twice: none,
+		})
 	}
-	t.elements = append(t.elements, element{
-		value: v, call: history.Open, ack: history.Open, append: none, first: none,
-		known: history.Open, gone: atStart, held: none, missing: none, odd: none, twice: none, inRead: none,
-	})
-	n := int32(len(t.elements))
-	t.slots[i] = n
-	if 2*int(n) > len(t.slots) {
-		t.grow()
-	}
-	return n - 1
-}
-
-func (t *elementTable) grow() {
-	t.slots = make([]int32, 2*len(t.slots))
-	for n := range t.elements {
-		i := t.slot(t.elements[n].value)
-		for t.slots[i] != 0 {
-			i = (i + 1) & (len(t.slots) - 1)
-		}
-		t.slots[i] = int32(n + 1)
-	}
+	return n
 }

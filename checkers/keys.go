@@ -89,15 +89,15 @@ func (k *keyOps) judge(z *zones) zoneAnswer {
 	if !k.anyhow || answer.flaw == noFlaw || answer.flaw == flawContradicted {
 		return answer
 	}
-	if answer.flaw != flawGarbage || !k.told(z.blocks[answer.a].value) {
+	if answer.flaw != flawGarbage || !k.told(z.value(answer.a)) {
 		return zoneAnswer{}
 	}
-	b := &z.blocks[answer.a]
-	if k.tried(b.value, b.readReturn) {
+	value := z.value(answer.a)
+	if k.tried(value, z.blocks[answer.a].readReturn) {
 		k.anyhow = false
 		return answer
 	}
-	k.initial, k.anyhow = b.value, false
+	k.initial, k.anyhow = value, false
 	return k.judge(z)
 }
 

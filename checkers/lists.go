@@ -88,28 +88,19 @@ type listScan struct {
 	elementTable
 	list *listOps
 	// more has the calls of appends that may have happened, of elements with several.
-	more    map[int32][]int64
-	numbers []int32 // of the elements of each read in turn
-	ends    []int   // where in numbers each read's part ends
+	more map[int32][]int64
 }
 
 // scan judges the elements of a list by some of its reads, in the order of their calls.
 func (s *listScan) scan(l *listOps, reads []int32) {
 	s.list = &listOps{h: l.h, key: l.key, appends: l.appends, reads: reads, locals: l.locals}
 	s.addAppends()
-	s.ends = s.ends[:0]
-	told := 0
-	for _, place := range reads {
-		told += int(l.h.Ops[place].Count)
-	}
-	if cap(s.numbers) < told {
-		s.numbers = make([]int32, 0, told)
-	}
-	s.numbers = s.numbers[:0]
 	for number := range reads {
 		s.addRead(int32(number))
 	}
-	s.findMissing()
+	for n := range s.elements {
+		s.gap(&s.elements[n], int32(len(reads)))
+	}
 }
 
 func (s *listScan) addAppends() {
@@ -160,18 +151,17 @@ func (s *listScan) addRead(number int32) {
 			}
 			continue
 		}
-		if e.inRead == number {
+		if e.held == number {
 			e.times++
 			if e.twice == none && e.times > s.possible(n, op.Return) {
 				e.twice = number
 			}
 			continue
 		}
-		e.inRead, e.times = number, 1
+		s.gap(e, number)
+		e.held, e.times = number, 1
 		e.known, e.gone = min(e.known, op.Return), max(e.gone, op.Return)
-		s.numbers = append(s.numbers, n)
 	}
-	s.ends = append(s.ends, len(s.numbers))
 }
 
 // possible is how often an element can be in a read that returned at an instant.
@@ -183,41 +173,26 @@ func (s *listScan) possible(n int32, instant int64) int32 {
 	return int32(sort.Search(len(calls), func(i int) bool { return calls[i] > instant }))
 }
 
-// findMissing finds the last read that lacks each element though it was there:
-// the last of all, or the one before a read that holds it again.
-func (s *listScan) findMissing() {
-	begin := 0
-	for number, end := range s.ends {
-		for _, n := range s.numbers[begin:end] {
-			e := &s.elements[n]
-			s.gap(e, int32(number))
-			e.held = int32(number)
-		}
-		begin = end
-	}
-	for n := range s.elements {
-		s.gap(&s.elements[n], int32(len(s.ends)))
-	}
-}
-
-// gap notes that an element is not in the reads between the last one that held it and next.
+// gap notes that an element is not in the reads between the last one that held it and
+// next: the last of those missed it if it was called after the element was certainly
+// there. What later reads say of that can wait: they return after that call.
 func (s *listScan) gap(e *element, next int32) {
 	if last := next - 1; last > e.held && s.list.read(last).Call > e.known {
 		e.missing = last
 	}
 }
 
-// countIn counts the wanted elements in a read, each once. It uses inRead, which
+// countIn counts the wanted elements in a read, each once. It uses times, which
 // nothing needs when the scan is done.
 func (s *listScan) countIn(place int32, wanted func(*element) bool) int {
 	stamp, count := -2-place, 0
 	for _, v := range s.list.h.List(&s.list.h.Ops[place]) {
-		n := s.find(v)
-		if n == none || s.elements[n].inRead == stamp {
+		n := s.Find(v)
+		if n == none || s.elements[n].times == stamp {
 			continue
 		}
 		e := &s.elements[n]
-		e.inRead = stamp
+		e.times = stamp
 		if wanted(e) {
 			count++
 		}

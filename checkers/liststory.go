@@ -1,9 +1,7 @@
 package checkers
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/seatrial/seatrial/harness/history"
@@ -20,38 +18,14 @@ type listTeller struct {
 // tellLists begins a proof with some operations, which may be named twice and in
 // any order; none is left out.
 func tellLists(h *history.History, about history.Value, places ...int32) (*Proof, listTeller) {
-	places = slices.DeleteFunc(slices.Clone(places), func(place int32) bool { return place == none })
-	slices.Sort(places)
-	t := listTeller{h: h, places: slices.Compact(places), about: about}
-	slices.SortStableFunc(t.places, func(a, b int32) int { return cmp.Compare(h.Ops[a].Call, h.Ops[b].Call) })
-	ops := make([]*history.Op, len(t.places))
-	for i, place := range t.places {
-		ops[i] = &h.Ops[place]
-	}
-	t.digits = decimals(ops)
-	proof := &Proof{}
-	for i, place := range t.places {
-		proof.Operations = append(proof.Operations, proofOperation(h, int(place)))
-		after := i > 0 && ops[i].Call > ops[i-1].Return
-		proof.Story = append(proof.Story, t.sentence(ops[i], after))
-		if key := h.KeyName(ops[i].Key); i == 0 {
-			proof.Key = key
-		} else if proof.Key != key {
-			proof.Key = "" // it spans keys
-		}
-	}
-	return proof, t
+	places, digits := inOrder(h, places)
+	t := listTeller{h: h, places: places, digits: digits, about: about}
+	return beginProof(h, places, t.sentence), t
 }
 
 func (t listTeller) time(ns int64) string { return seconds(ns, t.digits) + " s" }
 
-// who is a process with its node, where that is known.
-func (t listTeller) who(op *history.Op) string {
-	if node := t.h.NodeOf(op.Process); node != "" {
-		return fmt.Sprintf("p%d at %s", op.Process, node)
-	}
-	return who(op)
-}
+func (t listTeller) who(op *history.Op) string { return nodeWho(t.h, op) }
 
 func (t listTeller) sentence(op *history.Op, after bool) string {
 	what := "append " + nameText(t.h, op.Key) + " = " + elementText(t.h, op.Value)
@@ -192,7 +166,7 @@ func (o *odd) prove(s *listScan) *Proof {
 		}
 		x := o.kinds[kind].earliest[0]
 		s.scan(x.list, x.list.reads)
-		e := &s.elements[s.find(x.value)]
+		e := &s.elements[s.Find(x.value)]
 		why, place := o.where.why(s.list.h, e)
 		proof, t := tellLists(s.list.h, x.value, place, s.list.reads[e.odd])
 		proof.Story = append(proof.Story, t.oddity(why, place, x))

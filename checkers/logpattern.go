@@ -35,7 +35,8 @@ type LogPattern struct {
 // systems write "panic", "fatal" and "corrupt" in good health too. etcd logs
 // initial-corrupt-check with its settings and corrupt.go as the place of its check's
 // messages, and Redis "AOF loaded anyway" after a kill; PostgreSQL says FATAL to a
-// client that it can't serve yet.
+// client that it can't serve yet, and repeats what clients sent. Package checkers'
+// testdata/logs has what systems print in good health and when they are broken.
 func DefaultLogPatterns() []string {
 	return []string{
 		// Go: a panic that ended the program, one that net/http caught, and the
@@ -47,8 +48,9 @@ func DefaultLogPatterns() []string {
 		`(?i)(crashed by|got|terminated by) signal:? (4|6|7|8|11)\b`,
 		// Redis: its crash report and serverPanic.
 		`BUG REPORT START`, `!!! Software Failure\. Press left mouse button to continue`,
-		// PostgreSQL and InnoDB.
-		`\bPANIC:  `, `\bTRAP: `,
+		// PostgreSQL, MariaDB with InnoDB, ZooKeeper.
+		`\bPANIC:  `, `\bTRAP: `, `page verification failed, calculated checksum`,
+		`\[ERROR\] .* is corrupt(ed)?\b`, `java\.io\.IOException: CRC (check failed|corruption)`,
 		// Data: what etcd, bbolt and raft, Redis, and others say when a check failed.
 		`found data inconsistency with peers`, `checkInitialHashKV failed`, `(?i)\b(found|detected) (compaction )?hash mismatch`, `then hashes must match`,
 		`etcdserver: corrupt cluster`, `Was the raft log corrupted, truncated, or lost\?`, `\b(walpb|wal|snap): crc mismatch`,
@@ -59,10 +61,14 @@ func DefaultLogPatterns() []string {
 	}
 }
 
-// DefaultLogAllow are lines that say that nothing is wrong; and what a replica of Redis
-// says when its master's stream ends in the midst of a snapshot.
+// DefaultLogAllow are lines that say that nothing is wrong; what a replica of Redis says
+// when its master's stream ends in the midst of a snapshot, and PostgreSQL whenever it
+// was killed in the midst of a recovery; and what PostgreSQL repeats of clients' statements and
+// of the errors that these raise.
 func DefaultLogAllow() []string {
-	return []string{`assuming connection error, resuming operation`, `(?i)\b(no|without( any)?) (\w+ )?(corruption|checksum mismatch|crc mismatch)`, `(?i)\b0 (checksum|crc) mismatch`}
+	return []string{`assuming connection error, resuming operation`,
+		`\bHINT:  This probably means that some data is corrupted`, `\b(STATEMENT|QUERY|DETAIL):  `, `\bERROR:  panic: `,
+		`(?i)\b(no|without( any)?) (\w+ )?(corruption|checksum mismatch|crc mismatch)`, `(?i)\b0 (checksum|crc) mismatch`}
 }
 
 // Check implements [Checker].

@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -102,6 +104,23 @@ func TestLogPatternFindsWhatShouldNotBeThere(t *testing.T) {
 		at := strings.Count(healthy, "\n") + 1
 		require.True(t, strings.HasPrefix(r.Summary, fmt.Sprintf("n2 logged, in line %d: ", at)), r.Summary)
 		require.Contains(t, r.Proof.Story[0], fmt.Sprintf("n2.log, line %d: ", at))
+	}
+}
+
+// What real servers wrote, in good health, under faults and broken on purpose.
+func TestLogPatternOnRealLogs(t *testing.T) {
+	files, err := filepath.Glob("testdata/logs/*.txt")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for i, line := range strings.Split(strings.TrimSpace(string(text)), "\n") {
+			want := map[string]Verdict{"# ": Pass, "  ": Pass, "! ": Violation}
+			require.Contains(t, want, line[:2], "%s, line %d", file, i+1)
+			r := judgeLogs(LogPattern{}, map[string]string{"n1": line[2:] + "\n"})
+			require.Equal(t, want[line[:2]], r.Verdict, "%s, line %d: %s", file, i+1, line)
+		}
 	}
 }
 

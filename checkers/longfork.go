@@ -68,7 +68,7 @@ func (f *forkRun) judge() error {
 	if err != nil {
 		return err
 	}
-	if err := f.take(int64(len(f.h.Keys)) * (4 + 8)); err != nil {
+	if err := f.take(int64(len(f.h.Keys)) * (4 + 4 + 8)); err != nil {
 		return err
 	}
 	f.writer, f.at = make([]int32, len(f.h.Keys)), make([]history.Value, len(f.h.Keys))
@@ -121,7 +121,7 @@ func (f *forkRun) answer() {
 
 // part judges the transactions of one key of transactions.
 func (f *forkRun) part(part keyPart) error {
-	f.groups.reset()
+	f.groups.reset(len(f.h.Keys))
 	for n, place := range part.places {
 		if err := f.tick(n + 1); err != nil {
 			return fmt.Errorf("%d of %d transactions were judged: %w", n, len(part.places), err)

@@ -17,7 +17,9 @@ import (
 // each must be a part of the next larger.
 type forkGroups struct {
 	size, count int
-	slots       []int32 // one more than the number of a group; 0 is free
+	byFirst     []int32 // by key: one more than the number of the group that was the first to begin with it
+	slots       []int32 // of the others: one more than the number of a group; 0 is free
+	hashed      int     // how many these are
 	keys        []history.Key
 	values      []history.Value // what a key was seen with first; Nil before that
 	reads       []int32         // size+1 a group: a read by its number of written keys
@@ -25,8 +27,8 @@ type forkGroups struct {
 	forks       [][2]int32      // of a group: two reads; none where there is no fork
 }
 
-func (g *forkGroups) reset() {
-	g.count, g.slots = 0, make([]int32, 64)
+func (g *forkGroups) reset(keys int) {
+	g.count, g.hashed, g.slots, g.byFirst = 0, 0, make([]int32, 64), resized(g.byFirst, keys)
 	g.keys, g.values, g.reads, g.masks, g.forks = g.keys[:0], g.values[:0], g.reads[:0], g.masks[:0], g.forks[:0]
 }
 
@@ -48,17 +50,35 @@ func (g *forkGroups) slot(keys []history.Key) int {
 	return int(hash) & (len(g.slots) - 1)
 }
 
-// at returns the number of a group, which it makes if need be.
+// at returns the number of a group, which it makes if need be. Nearly always no two
+// groups begin with the same key; those that do are told apart by a hash.
 func (g *forkGroups) at(keys []history.Key) (n int32, isNew bool) {
+	if len(keys) > 0 {
+		first := &g.byFirst[keys[0]]
+		if *first == 0 {
+			*first = int32(g.count + 1)
+			return g.add(keys), true
+		}
+		if n := *first - 1; slices.Equal(g.keysOf(n), keys) {
+			return n, false
+		}
+	}
 	i := g.slot(keys)
 	for ; g.slots[i] != 0; i = (i + 1) & (len(g.slots) - 1) {
 		if n := g.slots[i] - 1; slices.Equal(g.keysOf(n), keys) {
 			return n, false
 		}
 	}
-	n = int32(g.count)
-	g.count++
-	g.slots[i] = n + 1
+	g.slots[i] = int32(g.count + 1)
+	n = g.add(keys)
+	if g.hashed++; 2*g.hashed > len(g.slots) {
+		g.grow()
+	}
+	return n, true
+}
+
+// add makes a group.
+func (g *forkGroups) add(keys []history.Key) int32 {
 	g.keys = append(g.keys, keys...)
 	for range g.size {
 		g.values = append(g.values, history.Nil)
@@ -70,20 +90,22 @@ func (g *forkGroups) at(keys []history.Key) (n int32, isNew bool) {
 		}
 	}
 	g.forks = append(g.forks, [2]int32{none, none})
-	if 2*g.count > len(g.slots) {
-		g.grow()
-	}
-	return n, true
+	g.count++
+	return int32(g.count - 1)
 }
 
 func (g *forkGroups) grow() {
-	g.slots = make([]int32, 2*len(g.slots))
-	for n := range g.count {
-		i := g.slot(g.keysOf(int32(n)))
+	old := g.slots
+	g.slots = make([]int32, 2*len(old))
+	for _, group := range old {
+		if group == 0 {
+			continue
+		}
+		i := g.slot(g.keysOf(group - 1))
 		for g.slots[i] != 0 {
 			i = (i + 1) & (len(g.slots) - 1)
 		}
-		g.slots[i] = int32(n + 1)
+		g.slots[i] = group
 	}
 }
 
@@ -251,7 +273,7 @@ func (f *forkRun) prove() *Proof {
 			onlyB = key
 		}
 	}
-	proof, _ := tellOps(f.h, history.None, f.first[0], f.first[1], f.writeOf(a.Key, onlyA), f.writeOf(a.Key, onlyB))
+	proof, _ := beginTale(f.h, f.first[0], f.first[1], f.writeOf(a.Key, onlyA), f.writeOf(a.Key, onlyB))
 	x, y := nameText(f.h, onlyA), nameText(f.h, onlyB)
 	proof.Story = append(proof.Story,
 		fmt.Sprintf("%s's read saw %s written and %s not yet, so %s was written first.", who(a), x, y, x),

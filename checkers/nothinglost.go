@@ -287,7 +287,7 @@ func (l *losses) prove() *Proof {
 // it; and a final read that held it before, where that is what proves the loss.
 func (l *losses) lostAt(x instance) []int32 {
 	l.scan.scan(x.list, x.list.reads)
-	e := &l.scan.elements[l.scan.find(x.value)]
+	e := &l.scan.elements[l.scan.Find(x.value)]
 	gone := x.list.reads[l.scan.goneFrom(e)]
 	if e.ack < l.h.Ops[gone].Call {
 		return []int32{e.append, gone}

@@ -3,6 +3,7 @@ package checkers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/seatrial/seatrial/harness/history"
@@ -122,6 +123,7 @@ type bySeat struct {
 	round              int32
 	order              []int32 // the seats that the key has, in the order of their first operation
 	next               []int32 // by number in the key's list
+	batch              opBatch
 }
 
 func newBySeat(known seats) bySeat {
@@ -130,19 +132,29 @@ func newBySeat(known seats) bySeat {
 	return s
 }
 
+// begin makes ready to add so many operations.
+func (s *bySeat) begin(operations int) {
+	s.round++
+	s.order, s.next = s.order[:0], slices.Grow(s.next[:0], operations)
+}
+
+// add links the next operation of a key.
+func (s *bySeat) add(process int32) {
+	seat, n := s.of(process), int32(len(s.next))
+	s.next = append(s.next, none)
+	if s.stamp[seat] != s.round {
+		s.stamp[seat], s.first[seat] = s.round, n
+		s.order = append(s.order, seat)
+	} else {
+		s.next[s.last[seat]] = n
+	}
+	s.last[seat] = n
+}
+
 // link makes ready to read the operations at some places.
 func (s *bySeat) link(h *history.History, places []int32) {
-	s.round++
-	s.order, s.next = s.order[:0], append(s.next[:0], places...)
-	for n, place := range places {
-		seat := s.of(h.Ops[place].Process)
-		s.next[n] = none
-		if s.stamp[seat] != s.round {
-			s.stamp[seat], s.first[seat] = s.round, int32(n)
-			s.order = append(s.order, seat)
-		} else {
-			s.next[s.last[seat]] = int32(n)
-		}
-		s.last[seat] = int32(n)
+	s.begin(len(places))
+	for _, op := range s.batch.of(h, places) {
+		s.add(op.Process)
 	}
 }

@@ -12,12 +12,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seatrial/seatrial/checkers/internal/synthetic"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
 func TestPictureShowsTheProofAndNeedsNoNetwork(t *testing.T) {
 	h := load{operations: 20_000, keys: 2, clients: 10, unknown: 0.05, swaps: 0.2}.history(rand.New(rand.NewPCG(1, 1)))
-	read, _, _ := plantStaleRead(h, 9_000)
+	read, _, _ := synthetic.PlantStaleRead(h, 9_000)
 	var page bytes.Buffer
 	require.NoError(t, Picture(h, h.Ops[read].Key, &page))
 	require.LessOrEqual(t, page.Len(), pictureBytes)

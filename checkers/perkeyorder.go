@@ -120,8 +120,7 @@ func (p *producerOrder) role(op *history.Op) int32 {
 func (p *producerOrder) number(key int32, sends []int32) {
 	p.table.Reset(len(sends))
 	p.sent = p.sent[:0]
-	for _, place := range sends {
-		op := &p.run.h.Ops[place]
+	for place, op := range p.seats.batch.of(p.run.h, sends) {
 		n, fresh := p.table.At(op.Value)
 		if !fresh {
 			if p.sent[n].producer != none {

@@ -11,6 +11,7 @@ import (
 	"github.com/anishathalye/porcupine"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seatrial/seatrial/checkers/internal/synthetic"
 	"github.com/seatrial/seatrial/checkers/model"
 	"github.com/seatrial/seatrial/harness/history"
 )
@@ -55,7 +56,7 @@ func TestPlantedStaleReadIsFoundAndNamed(t *testing.T) {
 			l := load{operations: 10_000, keys: 3, clients: 10, unknown: 0.05, swaps: swaps}
 			h := l.history(rand.New(rand.NewPCG(seed, 1)))
 			require.Equal(t, Pass, judgeLinearizable(t, h).Verdict)
-			read, old, overwriting := plantStaleRead(h, 5_000)
+			read, old, overwriting := synthetic.PlantStaleRead(h, 5_000)
 			require.Positive(t, read)
 			result := judgeLinearizable(t, h)
 			require.Equal(t, Violation, result.Verdict)
@@ -122,7 +123,7 @@ func TestPlantedViolationsAreNamedAsWhatTheyAre(t *testing.T) {
 		}},
 		{"a lost acknowledged write", "was overwritten by", func(h *history.History) []int {
 			// Two answered reads of the value before an acknowledged write, long after it.
-			read, _, _ := plantStaleRead(h, 4_000)
+			read, _, _ := synthetic.PlantStaleRead(h, 4_000)
 			return []int{read}
 		}},
 		{"a write that failed and was seen", "was told at", func(h *history.History) []int {
@@ -291,7 +292,7 @@ func TestSplittingByKeyKeepsTheVerdict(t *testing.T) {
 	for seed := range uint64(20) {
 		h := load{operations: 600, keys: 3, clients: 8, unknown: 0.05, swaps: 0.2}.history(rand.New(rand.NewPCG(seed, 15)))
 		if seed%2 == 0 {
-			plantStaleRead(h, draw.IntN(300)+100)
+			synthetic.PlantStaleRead(h, draw.IntN(300)+100)
 		}
 		whole, worst := judgeLinearizable(t, h), Pass
 		for key := range h.Keys {

@@ -25,7 +25,7 @@ func (f *fates) prove() *Proof {
 // again scans the element's list again and returns the element.
 func (f *fates) again(x instance) *element {
 	f.scan.scan(x.list, x.list.reads)
-	return &f.scan.elements[f.scan.find(x.value)]
+	return &f.scan.elements[f.scan.Find(x.value)]
 }
 
 // holding returns which of the reads that hold an element returned first, and which
@@ -71,7 +71,7 @@ func (f *fates) proveTwice(x instance) *Proof {
 	read := x.list.reads[e.twice]
 	proof, _ := tellLists(f.h, x.value, e.append, e.first, read)
 	proof.Story = append(proof.Story, fmt.Sprintf("By then %s had been appended to %s %s at most.",
-		elementText(f.h, x.value), nameText(f.h, x.list.key), times(f.scan.possible(f.scan.find(x.value), f.h.Ops[read].Return))))
+		elementText(f.h, x.value), nameText(f.h, x.list.key), times(f.scan.possible(f.scan.Find(x.value), f.h.Ops[read].Return))))
 	return proof
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seatrial/seatrial/checkers/internal/valuetable"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -74,10 +75,11 @@ type ages struct {
 	h      *history.History
 	result Result
 
-	values    blockTable
+	values    valuetable.Table
 	stored    []storedValue // by the number of the value
-	acked     []int32       // the key's acknowledged writes, in History.Ops
-	first     []int32       // which of acked[i:] returned first
+	acked     []ackedWrite  // of the key, in the order of their calls
+	told      []toldValue   // likewise
+	batch     opBatch
 	places    *places
 	stale     [][]int64 // ages of stale reads by their node; the last has those of no node
 	judged    []int     // reads by their node, likewise
@@ -89,13 +91,26 @@ type ages struct {
 // storedValue is a value of the key at hand.
 type storedValue struct {
 	wrote     int32 // place in acked, or doubtful
-	overwrote int32 // in History.Ops; none, or notAsked
+	overwrote int32 // place in acked; none, or notAsked
 }
 
 const (
 	doubtful = int32(-1) // stored by several, or nobody knows whether it was stored
 	notAsked = int32(-2)
 )
+
+// ackedWrite is a write that was acknowledged.
+type ackedWrite struct {
+	call, ret    int64
+	place, first int32 // in History.Ops; which of acked, from this one on, returned first
+}
+
+// toldValue is what a read was told.
+type toldValue struct {
+	value          history.Value
+	call           int64
+	place, process int32
+}
 
 func (a *ages) scan(ctx context.Context, began time.Time, budget Budget) error {
 	initial, err := a.h.InitialValue()
@@ -120,20 +135,20 @@ func (a *ages) scan(ctx context.Context, began time.Time, budget Budget) error {
 			a.skip(k)
 			continue
 		}
-		a.writes(k)
-		a.reads(k)
+		a.gather(k)
+		a.judgeReads(k.initial)
 	}
 	return nil
 }
 
 // affordable says why the memory does not suffice, nil where it does.
 func (a *ages) affordable(counts tally, limit int64) error {
-	const perOperation, perStore = 4 + 8 + 8, 160 // ages twice, for the nodes and for all
-	most := int32(0)
+	const perOperation, perStore, perRead = 4 + 8 + 8, valuetable.Bytes + 2*(8+24), 2 * 24 // ages twice, for the nodes and for all
+	most := int64(0)                                                                       // of one key
 	for _, k := range counts.keys {
-		most = max(most, k.stores)
+		most = max(most, perStore*int64(k.stores)+perRead*int64(k.operations))
 	}
-	if need := perOperation*int64(len(a.h.Ops)) + perStore*int64(most); need > limit {
+	if need := perOperation*int64(len(a.h.Ops)) + most; need > limit {
 		return fmt.Errorf("out of memory: %d operations need about %d MiB, allowed are %d", len(a.h.Ops), need>>20, limit>>20)
 	}
 	return nil
@@ -155,60 +170,63 @@ func tells(op *history.Op) bool {
 	return op.Outcome == history.OK && (op.Kind == history.Read || op.Mismatch) && op.Result != history.None
 }
 
-func (a *ages) writes(k *keyOps) {
-	a.values.reset(k.values)
-	a.stored, a.acked = a.stored[:0], a.acked[:0]
-	for place, i := range k.index {
-		op := k.op(int32(place))
+// gather notes what was stored on a key, and what reads were told.
+func (a *ages) gather(k *keyOps) {
+	a.values.Reset(k.values)
+	a.stored, a.acked, a.told = a.stored[:0], a.acked[:0], a.told[:0]
+	a.acked, a.told = slices.Grow(a.acked, k.values), slices.Grow(a.told, len(k.index)-k.values)
+	for place, op := range a.batch.of(a.h, k.index) {
+		if tells(op) {
+			a.told = append(a.told, toldValue{op.Result, op.Call, place, op.Process})
+		}
 		if op.Kind == history.Read || op.Mismatch || op.Outcome == history.Fail {
 			continue
 		}
-		n := a.values.at(op.Value)
-		again := int(n) < len(a.stored)
-		if !again {
+		n, isNew := a.values.At(op.Value)
+		if isNew {
 			a.stored = append(a.stored, storedValue{int32(len(a.acked)), notAsked})
 		}
-		if again || op.Outcome == history.Info || op.Value == k.initial {
+		if !isNew || op.Outcome == history.Info || op.Value == k.initial {
 			a.stored[n].wrote = doubtful
 		}
 		if op.Outcome == history.OK {
-			a.acked = append(a.acked, i)
+			a.acked = append(a.acked, ackedWrite{op.Call, op.Return, place, int32(len(a.acked))})
 		}
 	}
-	a.first = slices.Grow(a.first[:0], len(a.acked))[:len(a.acked)]
-	for i := len(a.acked) - 1; i >= 0; i-- {
-		a.first[i] = a.acked[i]
-		if i+1 < len(a.acked) && a.h.Ops[a.first[i+1]].Return < a.h.Ops[a.first[i]].Return {
-			a.first[i] = a.first[i+1]
+	for i := len(a.acked) - 2; i >= 0; i-- {
+		if after := a.acked[i+1].first; a.acked[after].ret < a.acked[i].ret {
+			a.acked[i].first = after
 		}
 	}
 }
 
-func (a *ages) reads(k *keyOps) {
-	for place, i := range k.index {
-		op := k.op(int32(place))
-		if !tells(op) {
-			continue
-		}
-		s, known := a.origin(op.Result, k.initial)
+// judgeReads judges the reads that were gathered.
+func (a *ages) judgeReads(initial history.Value) {
+	for i := range a.told {
+		read := &a.told[i]
+		s, known := a.origin(read.value, initial)
 		if !known {
 			a.notJudged++
 			continue
 		}
-		node := int(a.places.of(op.Process).node)
+		node := int(a.places.of(read.process).node)
 		if node < 0 {
 			node = len(a.places.nodes)
 		}
 		a.judged[node]++
-		if s.overwrote == none || op.Call <= a.h.Ops[s.overwrote].Return {
+		if s.overwrote == none {
 			continue
 		}
-		age := op.Call - a.h.Ops[s.overwrote].Return
+		overwrote := &a.acked[s.overwrote]
+		age := read.call - overwrote.ret
+		if age <= 0 {
+			continue
+		}
 		a.stale[node] = append(a.stale[node], age)
 		if age > a.oldest.age {
-			a.oldest = staleRead{read: i, wrote: none, overwrote: s.overwrote, age: age}
+			a.oldest = staleRead{read: read.place, wrote: none, overwrote: overwrote.place, age: age}
 			if s.wrote >= 0 {
-				a.oldest.wrote = a.acked[s.wrote]
+				a.oldest.wrote = a.acked[s.wrote].place
 			}
 		}
 	}
@@ -216,10 +234,10 @@ func (a *ages) reads(k *keyOps) {
 
 // origin says what overwrote a value, and whether that is certain.
 func (a *ages) origin(v, initial history.Value) (storedValue, bool) {
-	n := a.values.find(v)
+	n := a.values.Find(v)
 	switch {
 	case n == none && v == initial && len(a.acked) > 0:
-		return storedValue{none, a.first[0]}, true
+		return storedValue{none, a.acked[0].first}, true
 	case n == none:
 		return storedValue{none, none}, v == initial
 	case a.stored[n].wrote == doubtful:
@@ -229,7 +247,7 @@ func (a *ages) origin(v, initial history.Value) (storedValue, bool) {
 	if s.overwrote == notAsked {
 		s.overwrote = none
 		if after := a.after(s.wrote); after < len(a.acked) {
-			s.overwrote = a.first[after]
+			s.overwrote = a.acked[after].first
 		}
 	}
 	return *s, true
@@ -238,13 +256,13 @@ func (a *ages) origin(v, initial history.Value) (storedValue, bool) {
 // after is the place of the first acknowledged write that was called after one at a
 // place had returned. It is near: only operations under way lie between.
 func (a *ages) after(place int32) int {
-	ret := a.h.Ops[a.acked[place]].Return
+	ret := a.acked[place].ret
 	low, step := int(place)+1, 1
-	for low+step < len(a.acked) && a.h.Ops[a.acked[low+step]].Call <= ret {
+	for low+step < len(a.acked) && a.acked[low+step].call <= ret {
 		low, step = low+step, 2*step
 	}
 	width := min(step+1, len(a.acked)-low)
-	return low + sort.Search(width, func(i int) bool { return a.h.Ops[a.acked[low+i]].Call > ret })
+	return low + sort.Search(width, func(i int) bool { return a.acked[low+i].call > ret })
 }
 
 // ageBuckets are the upper ends of the histogram.

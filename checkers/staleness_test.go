@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seatrial/seatrial/checkers/internal/synthetic"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -203,7 +204,7 @@ func TestStalenessFindsAPlantedRead(t *testing.T) {
 	h := load{operations: 100_000, keys: 5, clients: 20, unknown: 0.02, swaps: 0.2}.history(rand.New(rand.NewPCG(3, 3)))
 	clean := judgeStaleness(h, 1)
 	require.Equal(t, Pass, clean.Verdict, clean.Summary)
-	read, _, _ := plantStaleRead(h, 60_000)
+	read, _, _ := synthetic.PlantStaleRead(h, 60_000)
 	r := judgeStaleness(h, 1)
 	require.Equal(t, Violation, r.Verdict)
 	require.InDelta(t, 1, r.Figures["stale_reads"], 0)

@@ -126,6 +126,7 @@ type streams struct {
 	run      *orderRun
 	key      history.Key
 	seats    bySeat
+	answers  []answer // of the stream at hand
 	table    valuetable.Table
 	elements []streamElement
 	told     []told
@@ -197,8 +198,7 @@ func (s *streams) at(v history.Value) int32 {
 func (s *streams) publish(places []int32) {
 	s.table.Reset(len(places))
 	s.elements = s.elements[:0]
-	for _, place := range places {
-		op := &s.run.h.Ops[place]
+	for place, op := range s.seats.batch.of(s.run.h, places) {
 		n := s.at(s.element(op))
 		if e := &s.elements[n]; e.published == none || !e.acked && op.Outcome == history.OK {
 			e.published, e.acked = place, op.Outcome == history.OK
@@ -207,22 +207,36 @@ func (s *streams) publish(places []int32) {
 	s.sent += len(s.elements)
 }
 
+// answer is what one operation of a watcher was told: a part of History.Elements, or one
+// element.
+type answer struct {
+	offset, count uint32
+	single        history.Value // None where it is a part of History.Elements
+}
+
 // listen makes the watchers' sequences, and finds steps back.
 func (s *streams) listen(places []int32) {
 	h := s.run.h
-	s.told, s.watchers = s.told[:0], s.watchers[:0]
-	s.seats.link(h, places)
+	s.told, s.watchers, s.answers = s.told[:0], s.watchers[:0], s.answers[:0]
+	s.seats.begin(len(places))
+	for _, op := range s.seats.batch.of(h, places) {
+		s.seats.add(op.Process)
+		a := answer{offset: op.Offset, count: op.Count, single: history.None}
+		if op.Kind == history.Dequeue && op.Result != history.Nil {
+			a.single = op.Result
+		}
+		s.answers = append(s.answers, a)
+	}
 	for _, seat := range s.seats.order {
 		first := s.seats.first[seat]
 		w := watcher{process: h.Ops[places[first]].Process, from: int32(len(s.told))}
 		for n := first; n != none; n = s.seats.next[n] {
-			op := &h.Ops[places[n]]
-			if op.Kind != history.Dequeue {
-				for _, v := range h.List(op) {
-					s.hear(places[n], v)
-				}
-			} else if op.Result != history.Nil && op.Result != history.None {
-				s.hear(places[n], op.Result)
+			a := &s.answers[n]
+			for _, v := range h.Elements[a.offset : a.offset+a.count] {
+				s.hear(places[n], v)
+			}
+			if a.single != history.None {
+				s.hear(places[n], a.single)
 			}
 			if !s.run.goOn() {
 				return

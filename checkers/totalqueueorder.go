@@ -192,7 +192,7 @@ func (q *queueRun) proveLost(x instance) *Proof {
 		}
 	}
 	takes := q.takes(x)
-	proof, _ := tellOps(q.h, x.value, append(firstFew(acked), firstFew(takes)...)...)
+	proof, _ := beginTaleOf(q.h, x.value, append(firstFew(acked), firstFew(takes)...)...)
 	text, queue := elementText(q.h, x.value), nameText(q.h, x.list.key)
 	if len(takes) == 0 {
 		proof.Story = append(proof.Story, fmt.Sprintf("No dequeue or drain of %s was ever told %s.", queue, text))
@@ -218,7 +218,7 @@ func (q *queueRun) proveUnexpected(x instance) *Proof {
 	case len(failed) > 0:
 		why = fmt.Sprintf("Nobody else ever tried to enqueue %s: what failed must never come out.", text)
 	}
-	proof, _ := tellOps(q.h, x.value, append(taken, firstFew(append(happened, failed...))...)...)
+	proof, _ := beginTaleOf(q.h, x.value, append(taken, firstFew(append(happened, failed...))...)...)
 	proof.Story = append(proof.Story, why)
 	return proof
 }
@@ -229,7 +229,7 @@ func (q *queueRun) proveAgain(x instance) *Proof {
 		happened = append(happened, failed...)
 	}
 	takes := q.takes(x)
-	proof, _ := tellOps(q.h, x.value, append(firstFew(happened), firstFew(takes)...)...)
+	proof, _ := beginTaleOf(q.h, x.value, append(firstFew(happened), firstFew(takes)...)...)
 	proof.Story = append(proof.Story, fmt.Sprintf("%s came out of %s %s, and was put in %s at most.",
 		elementText(q.h, x.value), nameText(q.h, x.list.key), times(int32(len(takes))), times(int32(len(happened)))))
 	return proof
@@ -239,7 +239,7 @@ func (q *queueRun) proveOrder(x instance) *Proof {
 	pair := q.crossed
 	other := instance{x.list, q.h.Ops[pair[1]].Value, 0}
 	mine, its := q.took(x, 0), q.took(other, 0)
-	proof, t := tellOps(q.h, history.None, pair[0], pair[1], mine, its)
+	proof, t := beginTale(q.h, pair[0], pair[1], mine, its)
 	first, second := elementText(q.h, x.value), elementText(q.h, other.value)
 	why := fmt.Sprintf("%s enqueued %s before %s, and %s was out at %s, before anybody asked for what was %s.",
 		who(&q.h.Ops[pair[0]]), first, second, second, t.time(q.h.Ops[its].Return), first)

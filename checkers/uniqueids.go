@@ -158,7 +158,7 @@ func (u *idRun) prove(x instance) *Proof {
 			places = append(places, int32(i))
 		}
 	}
-	proof, _ := tellOps(u.h, x.value, firstFew(places)...)
+	proof, _ := beginTaleOf(u.h, x.value, firstFew(places)...)
 	proof.Story = append(proof.Story, fmt.Sprintf("%s was given %d times, and must be given once.", elementText(u.h, x.value), len(places)))
 	return proof
 }

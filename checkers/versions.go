@@ -50,6 +50,7 @@ type versionOrder struct {
 	against  []step // that what is known speaks against
 	links    []step // what swaps say, where they do not make runs
 	ops      []history.Op
+	batch    opBatch
 
 	byKnown, byCall []zone
 	peel            peeling
@@ -66,8 +67,7 @@ func (o *versionOrder) make(r *orderRun, known *seats, places []int32, initial h
 	o.steps, o.links, o.against = o.steps[:0], o.links[:0], o.against[:0]
 	o.table.At(initial)
 	o.versions = append(o.versions, version{call: atStart, known: atStart, writer: none, knownBy: none, from: none, next: none})
-	for _, place := range places {
-		op := &o.ops[place]
+	for place, op := range o.batch.of(r.h, places) {
 		e := sessionEvent{ret: op.Return, place: place, seat: known.of(op.Process), saw: none, wrote: none}
 		e.value, e.sees = sessionSaw(op)
 		if op.Kind != history.Read && !op.Mismatch {
@@ -271,11 +271,18 @@ func (o *versionOrder) prepare(steps []step) {
 	p, n := &o.peel, len(o.runs)
 	o.byKnown, o.byCall = slices.Grow(o.byKnown[:0], n), slices.Grow(o.byCall[:0], n)
 	for i := range o.runs {
-		o.byKnown = append(o.byKnown, zone{f: o.runs[i].known, root: int32(i)})
 		o.byCall = append(o.byCall, zone{f: o.runs[i].call, root: int32(i)})
+		if known := o.runs[i].known; known != history.Open {
+			o.byKnown = append(o.byKnown, zone{f: known, root: int32(i)})
+		}
 	}
 	sortZones(o.byKnown)
 	sortZones(o.byCall)
+	for i := range o.runs { // last, and not for the sort to carry there
+		if o.runs[i].known == history.Open {
+			o.byKnown = append(o.byKnown, zone{f: history.Open, root: int32(i)})
+		}
+	}
 	p.wants, p.gone, p.free, p.offsets = resized(p.wants, n), resized(p.gone, n), resized(p.free, n), resized(p.offsets, n+2)
 	p.newer, p.ready = resized(p.newer, len(steps)+len(o.links)), p.ready[:0]
 	for _, list := range [][]step{steps, o.links} {

@@ -65,11 +65,11 @@ func TestStalledSessionsGoOn(t *testing.T) {
 			require.True(t, hold.Written)
 			late := c.stalls.hold(6)
 			went := make(chan struct{})
-			go func() { hold.Wait(); close(went) }()
+			go func() { hold.Wait(t.Context()); close(went) }()
 			require.Eventually(t, func() bool { now, _ := c.Stalled("a"); return now == 1 }, time.Minute, time.Millisecond)
 			end(c)
 			<-went
-			late.Wait() // it reached its middle when all was over
+			late.Wait(t.Context()) // it reached its middle when all was over
 			now, _ := c.Stalled("a")
 			require.Zero(t, now)
 			require.Empty(t, held(c))

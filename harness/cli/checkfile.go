@@ -120,8 +120,10 @@ func (j *judged) readOwn(dir *results.Dir, file string, o checkOptions) (checker
 		return nil, err
 	}
 	j.history, j.Format = h, "seatrial"
-	if saved, err := results.Load(dir.Path("")); err == nil && saved.ID == h.Header.Run && h.Header.Run != "" {
-		j.saved = &saved
+	if o.report != "" { // it shows the saved run, where there is one
+		if saved, err := results.Load(dir.Path("")); err == nil && saved.ID == h.Header.Run && h.Header.Run != "" {
+			j.saved = &saved
+		}
 	}
 	if o.given["initial"] {
 		h.Header.Initial, h.Header.InitialUnknown = initialOf(o.initial), false

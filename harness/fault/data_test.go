@@ -82,7 +82,9 @@ func TestMistakesInFaultsOfNodesAreSaidBeforeARun(t *testing.T) {
 		require.ErrorContains(t, fault.Check(fault.For{Duration: 1, Fault: f}, bare{count: 3}, nodeWorld()), says)
 	}
 	for _, f := range nodeFaults() {
-		err := fault.CheckPlace([]fault.Fault{f}, fault.Place{Runtime: "process", NoTransactions: context.Canceled})
+		w := nodeWorld()
+		w.Runtime, w.NoTransactions = "process", context.Canceled
+		err := fault.Applies(f, w)
 		switch f.(type) {
 		case fault.CPUQuota, fault.CPUNoise, fault.MemoryLimit, fault.ProcessLimit, fault.OutOfMemory:
 			require.ErrorContains(t, err, "run the scenario in pods")
@@ -91,7 +93,8 @@ func TestMistakesInFaultsOfNodesAreSaidBeforeARun(t *testing.T) {
 		default:
 			require.NoError(t, err)
 		}
-		require.NoError(t, fault.CheckPlace([]fault.Fault{f}, fault.Place{Runtime: "pod"}))
+		w.Runtime, w.NoTransactions = "pod", nil
+		require.NoError(t, fault.Applies(f, w))
 	}
 	require.NoError(t, fault.Check(fault.For{Duration: 1, Fault: fault.Stall{}}, bare{count: 3},
 		fault.World{Nodes: nodes(3), Groups: []fault.Group{{Name: link.Clients}}}))

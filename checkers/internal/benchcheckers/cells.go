@@ -89,7 +89,7 @@ func cells() []cell {
 	)
 	all = append(all, queueCells()...)
 	all = append(all, ownModelCells()...)
-	all = append(all, scanCells()...)
+	all = append(all, scanCells(million)...)
 	return append(all, transactionCells()...)
 }
 

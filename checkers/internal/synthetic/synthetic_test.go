@@ -21,6 +21,10 @@ func TestHistoriesAreValidAndRepeat(t *testing.T) {
 		"maxima":    func() synthetic.System { return &synthetic.Maxima{} },
 		"sets":      func() synthetic.System { return &synthetic.Sets{Every: 100} },
 		"ids":       func() synthetic.System { return &synthetic.IDs{} },
+		"bank":      func() synthetic.System { return &synthetic.Bank{} },
+		"groups":    func() synthetic.System { return &synthetic.Groups{} },
+		"streams":   func() synthetic.System { return &synthetic.Streams{} },
+		"locks":     func() synthetic.System { return &synthetic.Locks{} },
 	} {
 		h := load.History(fresh(), 1)
 		require.NoError(t, h.Validate(), name)

@@ -17,10 +17,19 @@ const Bytes = 4*(4+2) + 2*8
 
 // Table gives values numbers from 0: open addressing, at most half full. It must be
 // reset before it is used. Its memory is used again after each Reset.
+//
+// Workloads count values up, so a value is looked for first at the slot of its own low
+// bits: what comes one after the other is neighbours in memory, and the values of a
+// count never meet. Where they pile up there (multiples of a power of two, a client's
+// number in the high bits) the table is scattered, until the next Reset.
 type Table struct {
-	slots  []int32 // one more than the number of a value; 0 is free
-	values []history.Value
+	slots     []int32 // one more than the number of a value; 0 is free
+	values    []history.Value
+	scattered bool
 }
+
+// near is up to how many slots from its own a value stands, unless the table is scattered.
+const near = 64
 
 // New returns a table with room for so many values.
 func New(room int) *Table {
@@ -38,53 +47,72 @@ func (t *Table) Reset(room int) {
 		t.slots = t.slots[:size]
 		clear(t.slots)
 	}
-	t.values = slices.Grow(t.values[:0], room)
+	t.values, t.scattered = slices.Grow(t.values[:0], room), false
 }
 
 // Find returns the number of a value, [None] where it has none.
 func (t *Table) Find(v history.Value) int32 {
-	for i := t.start(v); ; i = (i + 1) & (len(t.slots) - 1) {
-		n := t.slots[i] - 1
-		if n < 0 || t.values[n] == v {
-			return n
-		}
+	if slot := t.search(v); slot >= 0 {
+		return t.slots[slot] - 1
 	}
+	return None
 }
 
 // At returns the number of a value, and whether it was given just now.
 func (t *Table) At(v history.Value) (n int32, isNew bool) {
-	i := t.start(v)
-	for ; t.slots[i] != 0; i = (i + 1) & (len(t.slots) - 1) {
-		if n := t.slots[i] - 1; t.values[n] == v {
-			return n, false
-		}
+	slot := t.search(v)
+	if slot >= 0 && t.slots[slot] != 0 {
+		return t.slots[slot] - 1, false
 	}
 	t.values = append(t.values, v)
 	n = int32(len(t.values))
-	t.slots[i] = n
-	if 2*int(n) > len(t.slots) {
-		t.grow()
+	switch {
+	case slot < 0:
+		t.scattered = true
+		t.rebuild()
+	case 2*int(n) > len(t.slots):
+		t.slots = make([]int32, 2*len(t.slots))
+		t.rebuild()
+	default:
+		t.slots[slot] = n
 	}
 	return n - 1, true
 }
 
-func (t *Table) grow() {
-	t.slots = make([]int32, 2*len(t.slots))
-	for n, v := range t.values {
-		i := t.start(v)
-		for t.slots[i] != 0 {
-			i = (i + 1) & (len(t.slots) - 1)
+// search returns the slot of a value, or the free one where it is to stand; -1 where
+// there is neither near its own.
+func (t *Table) search(v history.Value) int {
+	i, steps, last := int(v), near, len(t.slots)-1
+	if t.scattered {
+		i, steps = Slot(uint64(v)>>3, v, len(t.slots)), len(t.slots)
+	}
+	for i &= last; steps > 0; steps-- {
+		n := t.slots[i] - 1
+		if n < 0 || t.values[n] == v {
+			return i
 		}
-		t.slots[i] = int32(n + 1)
+		i = (i + 1) & last
+	}
+	return -1
+}
+
+// rebuild gives all values their slots anew.
+func (t *Table) rebuild() {
+	clear(t.slots)
+	for n, v := range t.values {
+		slot := t.search(v)
+		if slot < 0 {
+			t.scattered = true
+			t.rebuild()
+			return
+		}
+		t.slots[slot] = int32(n + 1)
 	}
 }
 
-func (t *Table) start(v history.Value) int { return Slot(uint64(v)>>3, v, len(t.slots)) }
-
-// Slot is where the search for a value begins, in a table with so many slots, a power
-// of two. Workloads count values up, so eight neighbours in number are neighbours in
-// memory; beyond that, any pattern of the groups of eight (multiples of a power of
-// two, a client's number in the high bits) is scattered.
+// Slot is where the search for a value begins in a scattered table with so many slots,
+// a power of two. Eight neighbours in number are neighbours in memory; beyond that, any
+// pattern of the groups of eight is scattered.
 func Slot(group uint64, v history.Value, slots int) int {
 	group = (group ^ group>>29) * 0x9e3779b97f4a7c15
 	group ^= group >> 32
