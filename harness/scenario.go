@@ -91,6 +91,13 @@ func (s Scenario) clientCount() int {
 // world is what faults can be aimed at.
 func (s Scenario) world() fault.World {
 	w := fault.WorldOf(s.System)
+	w.Runtime = s.Runtime
+	switch s.Runtime {
+	case "pod":
+		w.Network = pod.Runtime{}.Network()
+	case "process":
+		w.Network = process.Runtime{}.Network()
+	}
 	for _, g := range s.groups() {
 		w.Groups = append(w.Groups, fault.Group{Name: link.End(g.Name), Beside: g.Beside})
 	}
@@ -288,6 +295,8 @@ type Plan struct {
 	Seed     uint64
 	Scenario Scenario
 	Steps    []fault.Step
+	// LeftOut are the faults of mixes that do not apply to the system on its runtime.
+	LeftOut []fault.LeftOut
 }
 
 // NewPlan validates the scenario and draws its steps.
@@ -300,7 +309,7 @@ func NewPlan(s Scenario, seed uint64) (Plan, error) {
 	if never := fault.Never(s.Faults, steps); len(never) > 0 {
 		return Plan{}, UsageError{fmt.Errorf("scenario %s: within its %v these faults never come: %s: a run would prove nothing", s.Name, s.Duration, strings.Join(never, ", "))}
 	}
-	return Plan{Harness: Version, Seed: seed, Scenario: s, Steps: steps}, nil
+	return Plan{Harness: Version, Seed: seed, Scenario: s, Steps: steps, LeftOut: fault.Omissions(s.Faults, s.world())}, nil
 }
 
 // PlanChecks reads the checks of a saved plan: those that the run was asked. One

@@ -198,7 +198,7 @@ func TestAFaultThatNeverComesIsSaidBeforeTheRun(t *testing.T) {
 	_, _, err := harness.Run(t.Context(), short("late", Shelf{}, late), harness.Options{Results: t.TempDir()})
 	var usage harness.UsageError
 	require.ErrorAs(t, err, &usage)
-	require.ErrorContains(t, err, "these faults never come: pause of the random")
+	require.ErrorContains(t, err, "these faults never come: pause of a random node")
 }
 
 // stillborn is a shelf that is never ready.

@@ -18,7 +18,7 @@ func init() { named.Register(canary.Cluster{}, etcd.Cluster{}) }
 var everyFault = []fault.Fault{
 	fault.BlackHole{Target: fault.Leader},
 	fault.BlackHole{Target: fault.Minority},
-	fault.OneWay{Target: fault.Random},
+	fault.Only{Fault: fault.BlackHole{Target: fault.Random}, Direction: fault.Outbound},
 	fault.Reset{Target: fault.Minority},
 	fault.Hold{Target: fault.Random},
 	fault.Latency{Target: fault.Random, Latency: 60 * time.Millisecond, Jitter: 40 * time.Millisecond},

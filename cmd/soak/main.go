@@ -21,6 +21,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -240,26 +241,32 @@ func bitKinds(run results.Run) []string {
 	return kinds
 }
 
-var faultKinds = []string{"black hole", "one way", "reset", "hold", "latency", "bandwidth", "slow close", "slice", "kill", "stop", "pause"}
+// oneWay is the kind of every fault that is narrowed to a direction.
+const oneWay = "one way"
 
 // kindsOf are the kinds that a scenario's mix may draw.
 func kindsOf(s harness.Scenario) []string {
 	mix, _ := s.Faults.(fault.Mix)
 	var kinds []string
-	for _, kind := range faultKinds {
-		for _, f := range mix.Faults {
-			if f.FaultName() == strings.ReplaceAll(kind, " ", "-") {
-				kinds = append(kinds, kind)
-				break
-			}
+	for _, f := range mix.Faults {
+		kind := kindOf(strings.ReplaceAll(f.FaultName(), "-", " "))
+		if only, is := f.(fault.Only); is && only.Direction != "" {
+			kind = oneWay
+		}
+		if !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
 		}
 	}
 	return kinds
 }
 
+// kindOf is the kind of a fault, by its text.
 func kindOf(text string) string {
-	for _, kind := range faultKinds {
-		if strings.HasPrefix(text, kind) {
+	if strings.Contains(text, " > ") || strings.Contains(text, " < ") {
+		return oneWay
+	}
+	for _, entry := range fault.All() {
+		if kind := strings.ReplaceAll(entry.Name(), "-", " "); text == kind || strings.HasPrefix(text, kind+" ") {
 			return kind
 		}
 	}

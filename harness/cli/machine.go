@@ -158,13 +158,24 @@ func (m *machine) lacks(s harness.Scenario) error {
 	if err != nil {
 		return err
 	}
+	var ofMix error // why a fault of a mix, which is left out then, does not apply
+	mixApplies := false
 	for _, step := range plan.Steps {
 		if step.Fault == nil { // code: nothing is known of it
 			continue
 		}
-		if err := step.Fault.Applies(s.System, m.pods.network); err != nil {
+		err := step.Fault.Applies(s.System, m.pods.network)
+		switch {
+		case step.Mix && err != nil:
+			ofMix = err
+		case step.Mix:
+			mixApplies = true
+		case err != nil:
 			return fmt.Errorf("in pods: %w", err)
 		}
+	}
+	if ofMix != nil && !mixApplies {
+		return fmt.Errorf("in pods: nothing of its mix applies: %w", ofMix)
 	}
 	return nil
 }

@@ -66,13 +66,23 @@ func (a *app) printPlan(plan harness.Plan, c choice) error {
 	}
 	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	if len(plan.Steps) > 0 {
-		fmt.Fprintln(table, "STEP\tAT\tFOR\tFAULT")
+		fmt.Fprintln(table, "STEP\tAT\tFOR\tENGINE\tFAULT")
 	}
 	for _, step := range plan.Steps {
-		fmt.Fprintf(table, "%d\t%s\t%s\t%s\n", step.Number, seconds(step.At), seconds(step.For), step.Text)
+		engine := step.Engine
+		if engine == "" {
+			engine = "-"
+		}
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", step.Number, seconds(step.At), seconds(step.For), engine, step.Text)
 	}
 	if err := table.Flush(); err != nil {
 		return failed(err)
+	}
+	if len(plan.LeftOut) > 0 {
+		a.printf("\nLEFT OUT\n")
+		for _, one := range plan.LeftOut {
+			a.printf("%s: %s\n", one.Fault, one.Reason)
+		}
 	}
 	if lines := s.Script.Text(); len(lines) > 0 {
 		a.printf("\nSCRIPT\n%s\n", strings.Join(lines, "\n"))

@@ -58,3 +58,16 @@ func trials() cli.Set {
 		},
 	}
 }
+
+// mixer is a set of one scenario with a mix of which not all applies to processes.
+func mixer() cli.Set {
+	s := quick("mixer")
+	s.Duration = 8 * time.Second
+	s.Faults = fault.Mix{AtOnce: 2, Overlap: true, Faults: []fault.Fault{
+		fault.Loss{Target: fault.Leader, Probability: 0.1},
+		fault.Weighted{Fault: fault.Latency{Target: fault.Random, Latency: 50 * time.Millisecond, Jitter: 10 * time.Millisecond}, Weight: 2},
+		fault.Only{Fault: fault.Hold{Target: fault.Between(fault.Node("n1"), fault.Random)}, Direction: fault.Inbound, Port: "peer"},
+		fault.Kill{Target: fault.Random},
+	}}
+	return cli.Set{Scenarios: []harness.Scenario{s}}
+}

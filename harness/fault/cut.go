@@ -22,35 +22,98 @@ type cut struct {
 // cut resolves the target to what it separates. A client group that sits beside a
 // node is separated from what its node is separated from.
 func (t Target) cut(ctx context.Context, aim Aim) (cut, error) {
-	if group, ok := strings.CutPrefix(string(t), groupPrefix); ok {
-		c := sides([]string{group}, aim.Nodes)
+	c, err := t.lines(ctx, aim)
+	switch {
+	case err != nil:
+		return cut{}, err
+	case t.ofClients():
 		return c, nil
+	case len(c.pairs) == 0:
+		return cut{}, fmt.Errorf("a cut of %s separates nothing: it is all nodes that there are", t.where())
 	}
-	var c cut
+	return c, c.take(ctx, aim)
+}
+
+// lines is the cut without the client groups that sit beside nodes.
+func (t Target) lines(ctx context.Context, aim Aim) (cut, error) {
+	if group, ok := t.group(); ok {
+		return sides([]string{group}, aim.Nodes), nil
+	}
+	if a, b, ok := t.between(); ok {
+		return between(ctx, a, b, aim)
+	}
 	switch t {
+	case EveryClient:
+		return sides(groupNames(aim), aim.Nodes), nil
+	case EveryNode:
+		return everyLink(aim.Nodes), nil
 	case Halves:
 		order := shuffled(aim)
-		a, b := order[:len(order)/2], order[len(order)/2:]
-		c = sides(sorted(a), sorted(b))
+		return sides(sorted(order[:len(order)/2]), sorted(order[len(order)/2:])), nil
 	case Bridge:
 		order := shuffled(aim)
 		bridge, rest := order[0], order[1:]
-		c = sides(sorted(rest[:len(rest)/2]), sorted(rest[len(rest)/2:]))
+		c := sides(sorted(rest[:len(rest)/2]), sorted(rest[len(rest)/2:]))
 		inner := c.text
 		c.text = func(between string) string { return inner(between) + ", " + bridge + " sees both" }
+		return c, nil
 	case Ring:
-		c = ring(shuffled(aim))
-	default:
-		nodes, err := t.pick(ctx, aim)
-		if err != nil {
-			return cut{}, err
-		}
-		c = sides(nodes, others(aim.Nodes, nodes))
+		return ring(shuffled(aim)), nil
 	}
-	if len(c.pairs) == 0 {
-		return cut{}, fmt.Errorf("a cut of the %s separates nothing: it is all nodes that there are", t)
+	nodes, err := t.pick(ctx, aim)
+	if err != nil {
+		return cut{}, err
 	}
-	return c, c.take(ctx, aim)
+	return sides(nodes, others(aim.Nodes, nodes)), nil
+}
+
+// between are the links from one target to another. A side that is drawn is drawn
+// from what the other side leaves.
+func between(ctx context.Context, a, b Target, aim Aim) (cut, error) {
+	drawn := func(t Target) bool { return t == Random || t == Follower || t == Minority || t == Majority }
+	first, second := a, b
+	turned := drawn(a) && !drawn(b)
+	if turned {
+		first, second = b, a
+	}
+	from, err := first.ends(ctx, aim)
+	if err != nil {
+		return cut{}, err
+	}
+	aim.Members = others(aim.members(), from)
+	if len(aim.Members) == 0 {
+		return cut{}, fmt.Errorf("%s is all members that there are: no link leads to %s", first.where(), second.where())
+	}
+	to, err := second.ends(ctx, aim)
+	if err != nil {
+		return cut{}, err
+	}
+	if both := others(from, others(from, to)); len(both) > 0 {
+		return cut{}, fmt.Errorf("%s and %s are both %s just now: there is no link of a node to itself", a.where(), b.where(), strings.Join(both, " "))
+	}
+	if turned {
+		from, to = to, from
+	}
+	return sides(from, to), nil
+}
+
+// ends are the nodes or client groups of one side of a link.
+func (t Target) ends(ctx context.Context, aim Aim) ([]string, error) {
+	if group, ok := t.group(); ok {
+		return []string{group}, nil
+	}
+	if t == EveryClient {
+		return groupNames(aim), nil
+	}
+	return t.pick(ctx, aim)
+}
+
+func groupNames(aim Aim) []string {
+	var names []string
+	for _, g := range aim.Groups {
+		names = append(names, string(g.Name))
+	}
+	return names
 }
 
 func shuffled(aim Aim) []string {
@@ -65,6 +128,17 @@ func sorted(nodes []string) []string {
 	nodes = slices.Clone(nodes)
 	slices.Sort(nodes)
 	return nodes
+}
+
+// everyLink is the link between any two of the nodes.
+func everyLink(nodes []string) cut {
+	c := cut{on: nodes, text: func(string) string { return "of every link among " + strings.Join(nodes, " ") }}
+	for i, a := range nodes {
+		for _, b := range nodes[i+1:] {
+			c.pairs = append(c.pairs, [2]link.End{link.End(a), link.End(b)})
+		}
+	}
+	return c
 }
 
 // sides separates all of a from all of b.

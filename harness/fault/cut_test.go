@@ -128,10 +128,10 @@ func TestAClientGroupSharesTheFateOfItsNode(t *testing.T) {
 
 	require.Empty(t, peers(grouped(t, leader, fault.Group{Name: "c"}), "c"), "no cut of nodes meets a group in the open")
 
-	out := grouped(t, fault.OneWay{Target: fault.Leader}, fault.Group{Name: "c", Beside: fault.Leader})
+	out := grouped(t, fault.Only{Fault: leader, Direction: fault.Outbound}, fault.Group{Name: "c", Beside: fault.Leader})
 	require.ElementsMatch(t, []link.End{"n1", "n3", "s1"}, peers(out, "c"))
 	require.Empty(t, peers(out, "n1"), "one way is one way")
-	in := grouped(t, fault.OneWay{Target: fault.Leader, Inbound: true}, fault.Group{Name: "c", Beside: fault.Leader})
+	in := grouped(t, fault.Only{Fault: leader, Direction: fault.Inbound}, fault.Group{Name: "c", Beside: fault.Leader})
 	require.Empty(t, peers(in, "c"))
 	require.ElementsMatch(t, []link.End{"n2", "c"}, peers(in, "n1"))
 }
@@ -152,16 +152,6 @@ func TestOnlyMembersAreDrawn(t *testing.T) {
 		require.NotContains(t, act.Nodes(), "s1")
 		require.Contains(t, peers(act, link.End(act.Nodes()[0])), link.End("s1"))
 	}
-}
-
-func TestOneWayTakesEveryKindOfCut(t *testing.T) {
-	for action, word := range map[link.Action]string{"": "swallowed", link.Drop: "swallowed", link.Refuse: "refused", link.HoldBack: "held"} {
-		f := fault.OneWay{Target: fault.Node("n1"), Action: action}
-		act := aim(t, f, 3, 1)
-		require.Equal(t, "one way n1 > n2 n3 "+word, act.Text())
-		require.Equal(t, action == link.HoldBack, fault.NeedsStreams(f), "only holding needs a proxy")
-	}
-	require.ErrorContains(t, fault.OneWay{Target: fault.Random, Action: link.Delay}.Applies(bare{count: 3}, nil), "none of drop, refuse, hold")
 }
 
 // A swizzle isolates every member, all at once for a moment, and heals in another order.

@@ -2,13 +2,14 @@ package fault
 
 import (
 	"context"
-	"strings"
 
 	"github.com/seatrial/seatrial/harness/cluster"
-	"github.com/seatrial/seatrial/harness/link"
 )
 
 // Fault is one kind of failure with its parameters; see the package for the list.
+// A mistake in the parameters is told by a method Validate() error, where the fault
+// has one: that is an error wherever it stands, while what does not apply is left
+// out of a [Mix].
 type Fault interface {
 	// FaultName is for instance "black-hole".
 	FaultName() string
@@ -36,18 +37,4 @@ type Act interface {
 	Undo(ctx context.Context, c cluster.Cluster, id string) error
 	// Undone says what is still there.
 	Undone(ctx context.Context, c cluster.Cluster, id string) error
-}
-
-// networkFault is a fault on flows. Its action is asked when a run is planned: a
-// plan that holds a stream action has its links redirected before the system starts.
-type networkFault interface {
-	At() Target
-	effect() link.Effect
-}
-
-// NeedsStreams reports whether the fault works on byte streams between nodes, so
-// that their links must go through a proxy; those of clients always do.
-func NeedsStreams(f Fault) bool {
-	n, ok := f.(networkFault)
-	return ok && n.effect().Stream() && !strings.HasPrefix(string(f.At()), groupPrefix)
 }

@@ -69,9 +69,9 @@ func TestCutsCoverTheFlowsTheySay(t *testing.T) {
 	require.Equal(t, link.Drop, cut.Effect.Action)
 	require.Equal(t, "black hole n1 | n2 n3", cut.Text())
 
-	out := aim(t, fault.OneWay{Target: fault.Node("n1")}, 3, 1)
+	out := aim(t, fault.Only{Fault: fault.BlackHole{Target: fault.Node("n1")}, Direction: fault.Outbound}, 3, 1)
 	require.ElementsMatch(t, []link.Flow{{From: "n1", To: "n2"}, {From: "n1", To: "n3"}}, out.Flows)
-	in := aim(t, fault.OneWay{Target: fault.Node("n1"), Inbound: true}, 3, 1)
+	in := aim(t, fault.Only{Fault: fault.BlackHole{Target: fault.Node("n1")}, Direction: fault.Inbound}, 3, 1)
 	require.ElementsMatch(t, []link.Flow{{From: "n2", To: "n1"}, {From: "n3", To: "n1"}}, in.Flows)
 }
 
@@ -133,7 +133,7 @@ func TestSchedulesAndActsGoToJSONAndBack(t *testing.T) {
 
 func TestOnlyStreamFaultsNeedRedirects(t *testing.T) {
 	for f, want := range map[fault.Fault]bool{
-		fault.BlackHole{Target: fault.Random}: false, fault.OneWay{Target: fault.Random}: false, fault.Reset{Target: fault.Random}: false,
+		fault.BlackHole{Target: fault.Random}: false, fault.Only{Fault: fault.BlackHole{Target: fault.Random}, Direction: fault.Outbound}: false, fault.Reset{Target: fault.Random}: false,
 		fault.Kill{Target: fault.Random}: false, fault.Hold{Target: fault.Random}: true,
 		fault.Latency{Target: fault.Random, Latency: time.Second}: true,
 	} {

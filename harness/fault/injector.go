@@ -62,25 +62,18 @@ func (in *Injector) Run(ctx context.Context, steps []Step) error {
 	begin := time.Now()
 	var all sync.WaitGroup
 	failures := make(chan error, len(steps))
-	// A mix is one fault after another, also where one took long to inject or heal.
-	mixFree := map[int]chan struct{}{}
+	chains := chains{}
 	for _, step := range steps {
-		before, after := closed(), make(chan struct{})
-		if step.Mix {
-			if last := mixFree[step.chain]; last != nil {
-				before = last
-			}
-			mixFree[step.chain] = after
-		}
+		mine, before := chains.join(step)
 		if step.Fault != nil { // what code injects, it says itself
 			in.record(history.FaultEvent{Step: step.Number, Phase: "planned", Fault: step.Text, Detail: mixWord(step.Mix)})
 		}
 		all.Go(func() {
-			defer close(after)
-			if !waitUntil(ctx, begin.Add(step.At)) || !waitFor(ctx, before) {
+			defer mine.healed()
+			if !waitUntil(ctx, begin.Add(step.At)) || !waitForAll(ctx, before) {
 				return
 			}
-			if err := in.runStep(ctx, step, begin.Add(step.At+step.For)); err != nil && ctx.Err() == nil {
+			if err := in.runStep(ctx, step, begin.Add(step.At+step.For), mine.heals); err != nil && ctx.Err() == nil {
 				in.record(history.FaultEvent{Step: step.Number, Phase: "failed", Fault: step.Text, Detail: err.Error()})
 				failures <- fmt.Errorf("step %d, %s: %w", step.Number, step.Text, err)
 			}
@@ -98,11 +91,16 @@ func mixWord(mix bool) string {
 	return "named"
 }
 
-func (in *Injector) runStep(ctx context.Context, step Step, end time.Time) error {
+func (in *Injector) runStep(ctx context.Context, step Step, end time.Time, heals func()) error {
 	if step.Fault == nil {
 		return step.Func.Do(ctx, in)
 	}
 	i, err := in.inject(ctx, step)
+	var not notHere
+	if step.Mix && errors.As(err, &not) && ctx.Err() == nil {
+		in.record(history.FaultEvent{Step: step.Number, Phase: "no-bite", Fault: step.Text, Detail: "left out: " + err.Error()})
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -111,12 +109,12 @@ func (in *Injector) runStep(ctx context.Context, step Step, end time.Time) error
 	if least := time.Now().Add(min(step.For, 2*ownTime)); end.Before(least) {
 		end = least
 	}
-	return in.bite(ctx, end, i)
+	return in.bite(ctx, end, i, heals)
 }
 
 // bite leaves the fault in force until its end, asks on the way whether it bit,
-// and heals it.
-func (in *Injector) bite(ctx context.Context, end time.Time, i *injection) error {
+// tells that it heals it, and does.
+func (in *Injector) bite(ctx context.Context, end time.Time, i *injection, heals func()) error {
 	// Asked late: counters say more the longer the fault has met traffic, and a
 	// probe must still find it in force.
 	if !waitUntil(ctx, end.Add(-ownTime)) {
@@ -128,6 +126,7 @@ func (in *Injector) bite(ctx context.Context, end time.Time, i *injection) error
 	if !waitUntil(ctx, end) {
 		return nil
 	}
+	heals()
 	healCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healTimeout)
 	defer cancel()
 	return in.heal(healCtx, i)
@@ -161,7 +160,7 @@ func (in *Injector) Inject(ctx context.Context, f Fault) (heal func(context.Cont
 	step := Step{Number: 1000 + in.sequence, Fault: f, Draw: uint64(in.sequence)}
 	in.mu.Unlock()
 	step.Text = step.describe(in.world)
-	if err := f.At().validate(in.world); err != nil {
+	if err := in.world.mistake(f); err != nil {
 		return nil, err
 	}
 	in.record(history.FaultEvent{Step: step.Number, Phase: "planned", Fault: step.Text, Detail: "named"})
@@ -169,7 +168,7 @@ func (in *Injector) Inject(ctx context.Context, f Fault) (heal func(context.Cont
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context) error { return in.bite(ctx, time.Now(), i) }, nil
+	return func(ctx context.Context) error { return in.bite(ctx, time.Now(), i, func() {}) }, nil
 }
 
 func (in *Injector) inject(ctx context.Context, step Step) (*injection, error) {
@@ -178,13 +177,13 @@ func (in *Injector) inject(ctx context.Context, step Step) (*injection, error) {
 		return nil, err
 	}
 	if err := step.Fault.Applies(system, in.cluster.Network()); err != nil {
-		return nil, fmt.Errorf("does not apply: %w", err)
+		return nil, notHere{fmt.Errorf("does not apply: %w", err)}
 	}
 	aiming, cancel := context.WithTimeout(ctx, injectTimeout)
 	defer cancel()
 	act, err := step.Fault.Aim(aiming, step.aim(in.world, in.leader))
 	if err != nil {
-		return nil, fmt.Errorf("aim: %w", err)
+		return nil, notHere{fmt.Errorf("aim: %w", err)}
 	}
 	// From here on it is done to the end, also where the load ends meanwhile: half
 	// a kill could come into force after its undo.
@@ -208,7 +207,7 @@ func (in *Injector) inject(ctx context.Context, step Step) (*injection, error) {
 	i.mu.Lock()
 	i.injected = true
 	i.mu.Unlock()
-	in.record(history.FaultEvent{Step: step.Number, Phase: "injected", Fault: act.Text(), Nodes: act.Nodes(), Detail: step.Fault.FaultName()})
+	in.record(history.FaultEvent{Step: step.Number, Phase: "injected", Fault: act.Text(), Nodes: act.Nodes(), Detail: in.kindOf(step.Fault, act)})
 	return i, nil
 }
 
@@ -319,20 +318,4 @@ func waitUntil(ctx context.Context, at time.Time) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// waitFor waits for a channel to be closed; false means that the context ended first.
-func waitFor(ctx context.Context, done <-chan struct{}) bool {
-	select {
-	case <-done:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-func closed() chan struct{} {
-	c := make(chan struct{})
-	close(c)
-	return c
 }

@@ -5,166 +5,109 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/seatrial/seatrial/harness/cluster"
 	"github.com/seatrial/seatrial/harness/link"
 )
 
-// BlackHole swallows every packet between the target and the other nodes, of
-// established connections too. Nobody is told.
-type BlackHole struct{ Target Target }
-
-// OneWay cuts only what the target sends to the other nodes, or with Inbound only
-// what they send to it. Action is link.Drop (the default), link.Refuse or
-// link.HoldBack.
-type OneWay struct {
-	Target  Target
-	Inbound bool
-	Action  link.Action `json:",omitempty"`
+// networkFault is a fault that puts one effect on flows. Its effect is asked when
+// a run is planned: a plan that holds one on streams has its links redirected
+// before the system starts.
+type networkFault interface {
+	Fault
+	effect() link.Effect
+	// words say it without its target, for instance "latency 60ms ± 40ms".
+	words() string
 }
 
-// Reset answers every packet between the target and the other nodes with a
-// reset: established connections break, new ones are refused, both ends know.
-type Reset struct{ Target Target }
-
-// Hold keeps every byte between the target and the other nodes, and delivers
-// all of them in order when it ends.
-type Hold struct{ Target Target }
-
-// Latency delays every byte between the target and the other nodes by
-// Latency ± a uniform draw of up to Jitter, each way.
-type Latency struct {
-	Target  Target
-	Latency time.Duration
-	Jitter  time.Duration
-}
-
-// FaultName is "black-hole".
-func (BlackHole) FaultName() string { return "black-hole" }
-
-// FaultName is "one-way".
-func (OneWay) FaultName() string { return "one-way" }
-
-// FaultName is "reset".
-func (Reset) FaultName() string { return "reset" }
-
-// FaultName is "hold".
-func (Hold) FaultName() string { return "hold" }
-
-// FaultName is "latency".
-func (Latency) FaultName() string { return "latency" }
-
-// At is the target.
-func (f BlackHole) At() Target { return f.Target }
-
-// At is the target.
-func (f OneWay) At() Target { return f.Target }
-
-// At is the target.
-func (f Reset) At() Target { return f.Target }
-
-// At is the target.
-func (f Hold) At() Target { return f.Target }
-
-// At is the target.
-func (f Latency) At() Target { return f.Target }
-
-func (BlackHole) effect() link.Effect { return link.Effect{Action: link.Drop} }
-func (f OneWay) effect() link.Effect {
-	if f.Action == "" {
-		return link.Effect{Action: link.Drop}
-	}
-	return link.Effect{Action: f.Action}
-}
-func (Reset) effect() link.Effect { return link.Effect{Action: link.Refuse} }
-func (Hold) effect() link.Effect  { return link.Effect{Action: link.HoldBack} }
-func (f Latency) effect() link.Effect {
-	return link.Effect{Action: link.Delay, Latency: f.Latency, Jitter: f.Jitter}
-}
-
-// Applies needs a second node.
-func (f BlackHole) Applies(s cluster.System, n cluster.Network) error { return cutApplies(f, s, n) }
-
-// Applies needs a second node, and an action that has a direction.
-func (f OneWay) Applies(s cluster.System, n cluster.Network) error {
-	switch f.effect().Action {
-	case link.Drop, link.Refuse, link.HoldBack:
-		return cutApplies(f, s, n)
-	}
-	return fmt.Errorf("one way: the action %q is none of drop, refuse, hold", f.Action)
-}
-
-// Applies needs a second node.
-func (f Reset) Applies(s cluster.System, n cluster.Network) error { return cutApplies(f, s, n) }
-
-// Applies needs a second node.
-func (f Hold) Applies(s cluster.System, n cluster.Network) error { return cutApplies(f, s, n) }
-
-// Applies needs a second node and a latency.
-func (f Latency) Applies(s cluster.System, n cluster.Network) error {
-	if f.Latency <= 0 || f.Jitter < 0 || f.Jitter > f.Latency {
-		return fmt.Errorf("latency %v with jitter %v: the latency must be above zero, and the jitter between zero and the latency", f.Latency, f.Jitter)
-	}
-	return cutApplies(f, s, n)
-}
-
-func cutApplies(f networkFault, s cluster.System, n cluster.Network) error {
-	if strings.HasPrefix(string(f.At()), groupPrefix) {
-		return nil // a client's link always runs through a gate, which knows every action
+// networkApplies says why the effect of a fault does not exist on the links that
+// it is aimed at.
+func networkApplies(f networkFault, s cluster.System, n cluster.Network) error {
+	effect := f.effect()
+	if f.At().ofClients() {
+		if packetsOnly(effect) {
+			return fmt.Errorf("%s does not apply to the links of clients: they are byte streams, without packets of their own", f.FaultName())
+		}
+		return nil // a client's link always runs through a gate, which knows every other effect
 	}
 	if len(s.NodeNames()) < 2 {
 		return fmt.Errorf("%s has one node, so there is no link between nodes to cut", s.SystemName())
 	}
+	if only, is := f.(Only); is && only.Port != "" {
+		if _, err := portNumber(only.Port, s.Ports()); err != nil {
+			return err
+		}
+	}
 	if n == nil {
 		return nil // asked before the cluster runs
 	}
-	return n.Applies(f.effect())
+	return n.Applies(effect)
 }
 
-// Aim cuts the target from every other node, both ways.
-func (f BlackHole) Aim(ctx context.Context, aim Aim) (Act, error) {
-	return aimCut(ctx, aim, f.Target, "black hole", f.effect())
-}
-
-// Aim cuts one direction.
-func (f OneWay) Aim(ctx context.Context, aim Aim) (Act, error) {
-	c, err := f.Target.cut(ctx, aim)
-	if err != nil {
-		return nil, err
-	}
-	arrow, word := " > ", map[link.Action]string{link.Drop: "swallowed", link.Refuse: "refused", link.HoldBack: "held"}[f.effect().Action]
-	if f.Inbound {
-		arrow = " < "
-	}
-	return NetworkAct{Effect: f.effect(), Targets: c.on, Flows: c.oneWay(f.Inbound),
-		Label: fmt.Sprintf("one way %s %s", c.text(arrow), word)}, nil
-}
-
-// Aim resets the links from the target to every other node.
-func (f Reset) Aim(ctx context.Context, aim Aim) (Act, error) {
-	return aimCut(ctx, aim, f.Target, "reset", f.effect())
-}
-
-// Aim holds the links from the target to every other node, both ways.
-func (f Hold) Aim(ctx context.Context, aim Aim) (Act, error) {
-	return aimCut(ctx, aim, f.Target, "hold", f.effect())
-}
-
-// Aim delays the links from the target to every other node, both ways.
-func (f Latency) Aim(ctx context.Context, aim Aim) (Act, error) {
+// aimNetwork resolves the target of a fault on the network to flows.
+func aimNetwork(ctx context.Context, aim Aim, f networkFault) (Act, error) {
 	effect := f.effect()
-	effect.Seed = aim.Draw.Uint64()
-	return aimCut(ctx, aim, f.Target, fmt.Sprintf("latency %v ± %v", f.Latency, f.Jitter), effect)
-}
-
-func aimCut(ctx context.Context, aim Aim, target Target, word string, effect link.Effect) (Act, error) {
-	c, err := target.cut(ctx, aim)
+	if packetsOnly(effect) {
+		aim.Groups = nil // no effect on the clients beside a node
+	}
+	c, err := f.At().cut(ctx, aim)
 	if err != nil {
 		return nil, err
 	}
-	return NetworkAct{Effect: effect, Targets: c.on, Flows: c.both(), Label: word + " " + c.text(" | ")}, nil
+	only, _ := f.(Only)
+	if only.Port != "" && aim.System != nil {
+		if effect.Port, err = portNumber(only.Port, aim.System.Ports()); err != nil {
+			return nil, err
+		}
+	}
+	if draws(effect) {
+		effect.Seed = aim.Draw.Uint64()
+	}
+	act := NetworkAct{Effect: effect, Targets: c.on, Flows: c.both(), Engine: engineOf(effect, aim.Runtime, f.At().ofClients())}
+	between := " | "
+	switch only.Direction {
+	case Outbound:
+		between, act.Flows = " > ", c.oneWay(false)
+	case Inbound:
+		between, act.Flows = " < ", c.oneWay(true)
+	}
+	act.Label = f.words() + " " + c.text(between) + only.narrows()
+	return act, nil
+}
+
+// NeedsStreams reports whether the fault works on byte streams between nodes, so
+// that their links must go through a proxy; those of clients always do.
+func NeedsStreams(f Fault) bool {
+	switch f := f.(type) {
+	case Regions:
+		return !f.Packets
+	case networkFault:
+		return f.effect().Stream() && !f.At().ofClients()
+	}
+	return false
+}
+
+// packetsOnly reports whether an effect is one on packets that byte streams know
+// nothing of, and so does not exist on the links of clients.
+func packetsOnly(e link.Effect) bool { return e.Queued() || e.Transport == link.UDP }
+
+// draws reports whether an effect falls on traffic as chance has it.
+func draws(e link.Effect) bool { return e.Probability > 0 || e.Action == link.Delay }
+
+// engineOf names what does an effect, and whether its draws come from the seed.
+func engineOf(e link.Effect, runtime string, clients bool) string {
+	name := "nftables"
+	switch {
+	case e.Queued():
+		name = "queue"
+	case e.Stream() || clients || runtime == "process":
+		name = "streams"
+	}
+	if e.Probability > 0 || e.Jitter > 0 {
+		name += ", seeded"
+	}
+	return name
 }
 
 // NetworkAct puts one effect on some flows.
@@ -173,6 +116,8 @@ type NetworkAct struct {
 	Targets []string
 	Effect  link.Effect
 	Flows   []link.Flow
+	// Engine is what enforces the effect: "nftables", "streams" or "queue".
+	Engine string
 }
 
 // Text is one line for people.
@@ -180,6 +125,9 @@ func (a NetworkAct) Text() string { return a.Label }
 
 // Nodes are the targets.
 func (a NetworkAct) Nodes() []string { return a.Targets }
+
+// EngineName is what enforces the effect.
+func (a NetworkAct) EngineName() string { return a.Engine }
 
 // Inject switches the effect on at both ends of every flow.
 func (a NetworkAct) Inject(ctx context.Context, c cluster.Cluster, id string) error {
@@ -191,7 +139,7 @@ const probeTimeout = 250 * time.Millisecond
 
 // Bit reads the counters at the places that enforce the effect; where no traffic
 // of the nodes met it, a probe along the first flow must be stopped or delayed.
-// What only shapes a stream is proven by the counters alone.
+// What a single probe can't tell is proven by the counters alone.
 func (a NetworkAct) Bit(ctx context.Context, c cluster.Cluster, id string) (bool, string, error) {
 	count, err := c.Network().Count(ctx, id)
 	if err != nil {
@@ -200,11 +148,30 @@ func (a NetworkAct) Bit(ctx context.Context, c cluster.Cluster, id string) (bool
 	if count.Packets > 0 {
 		return true, count.String(), nil
 	}
-	switch a.Effect.Action {
-	case link.Throttle, link.SlowClose, link.Slice:
-		// A probe is too short to be throttled or cut, and its end is not waited for.
+	if !a.probed() {
 		return false, "no traffic met it", nil
 	}
+	bit, proof, err := a.probe(ctx, c)
+	if err == nil && !bit {
+		proof = "no traffic, and " + proof
+	}
+	return bit, proof, err
+}
+
+// probed reports whether a probe can tell if the effect is there: one that cuts
+// or delays all that passes. A probe is too short to be throttled or cut into
+// pieces, its end is not waited for, what falls on a share of all packets may miss
+// it, and it has a port of its own.
+func (a NetworkAct) probed() bool {
+	switch a.Effect.Action {
+	case link.Drop, link.Refuse, link.HoldBack, link.Delay:
+		return a.Effect.Port == 0 && a.Effect.Transport == ""
+	}
+	return false
+}
+
+// probe sends a few bytes along the first flow.
+func (a NetworkAct) probe(ctx context.Context, c cluster.Cluster) (bool, string, error) {
 	timeout := probeTimeout + a.Effect.Latency + a.Effect.Jitter
 	took, err := c.Network().Probe(ctx, a.Flows[0], timeout)
 	delays := a.Effect.Action == link.Delay
@@ -212,13 +179,13 @@ func (a NetworkAct) Bit(ctx context.Context, c cluster.Cluster, id string) (bool
 	case err != nil && !errors.Is(err, cluster.ErrNoArrival):
 		return false, "", fmt.Errorf("probe %v: %w", a.Flows[0], err)
 	case err != nil && delays:
-		return false, fmt.Sprintf("no traffic, and a probe along %v did not arrive at all", a.Flows[0]), nil
+		return false, fmt.Sprintf("a probe along %v did not arrive at all", a.Flows[0]), nil
 	case err != nil:
 		return true, fmt.Sprintf("a probe along %v found the link dead", a.Flows[0]), nil
 	case delays && took >= a.Effect.Latency-a.Effect.Jitter:
 		return true, fmt.Sprintf("a probe along %v took %v", a.Flows[0], took.Round(time.Millisecond)), nil
 	}
-	return false, fmt.Sprintf("no traffic, and a probe along %v got through in %v", a.Flows[0], took), nil
+	return false, fmt.Sprintf("a probe along %v got through in %v", a.Flows[0], took), nil
 }
 
 // Undo takes the effect away.

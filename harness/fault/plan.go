@@ -5,48 +5,9 @@ import (
 	"errors"
 	"hash/fnv"
 	"math/rand/v2"
-	"reflect"
-	"slices"
 	"sort"
 	"time"
 )
-
-// Never lists what of a schedule has no step in the plan drawn from it: named
-// faults that come too late, and mixes that have no time for a single fault.
-func Never(s Schedule, steps []Step) []string {
-	comes := func(f Fault, mix bool) bool {
-		return slices.ContainsFunc(steps, func(step Step) bool { return step.Mix == mix && reflect.DeepEqual(step.Fault, f) })
-	}
-	switch s := s.(type) {
-	case For:
-		if !comes(s.Fault, false) {
-			return []string{aimed(s.Fault)}
-		}
-	case Swizzle:
-		if !slices.ContainsFunc(steps, func(step Step) bool { return step.swizzle }) {
-			return []string{"swizzle"}
-		}
-	case Every:
-		return Never(s.Do, steps)
-	case After:
-		return Never(s.Do, steps)
-	case Together:
-		var never []string
-		for _, one := range s {
-			never = append(never, Never(one, steps)...)
-		}
-		return never
-	case Mix:
-		if !slices.ContainsFunc(s.Faults, func(f Fault) bool { return comes(f, true) }) {
-			return []string{"any of the mix"}
-		}
-	case Func:
-		if !slices.ContainsFunc(steps, func(step Step) bool { return step.Fault == nil && step.Func.Name == s.Name }) {
-			return []string{s.Name}
-		}
-	}
-	return nil
-}
 
 // Step is one fault of a plan.
 type Step struct {
@@ -59,14 +20,19 @@ type Step struct {
 	Func Func `json:"-"`
 	// Mix marks a fault of a random mix, which need not bite by itself.
 	Mix bool
-	// swizzle marks a step of a Swizzle.
-	swizzle bool
-	// chain tells the mixes of a plan apart: within one, a fault waits for the last.
-	chain int
+	// swizzle and rolling mark the steps of a Swizzle and of a Rolling.
+	swizzle, rolling bool
+	// chain tells the mixes and rolling faults of a plan apart, above 0: within one, a
+	// step waits until those of earlier places are healed; with overlap, until
+	// those of the place before it are being healed.
+	chain, place int
+	overlap      bool
 	// Draw is the seed of the step's own random stream.
 	Draw uint64
 	// Text says what is done, with what the seed decides filled in.
 	Text string
+	// Engine is what does it, where that is known.
+	Engine string
 }
 
 // Stream returns the random stream of that name. Streams of one seed are
@@ -108,12 +74,16 @@ func Plan(s Schedule, seed uint64, w World, duration time.Duration) []Step {
 	for i := range p.steps {
 		p.steps[i].Number = i + 1
 		p.steps[i].Text = p.steps[i].describe(w)
+		if p.steps[i].Fault != nil && w.Runtime != "" {
+			p.steps[i].Engine = Engine(p.steps[i].Fault, w.Runtime)
+		}
 	}
 	return p.steps
 }
 
-// aimed says what a fault is aimed at, before it is known which nodes that means.
-func aimed(f Fault) string { return f.FaultName() + " of the " + string(f.At()) }
+// Aimed says what a fault is aimed at, before it is known which nodes that means:
+// "kill of the leader".
+func Aimed(f Fault) string { return f.FaultName() + " of " + f.At().where() }
 
 // describe says what the step will do, as far as that is known before the run.
 func (s Step) describe(w World) string {
@@ -123,7 +93,7 @@ func (s Step) describe(w World) string {
 	unknown := func(context.Context) (string, error) { return "", errNotRunning }
 	act, err := s.Fault.Aim(context.Background(), s.aim(w, unknown))
 	if err != nil {
-		return aimed(s.Fault)
+		return Aimed(s.Fault)
 	}
 	return act.Text()
 }

@@ -3,11 +3,9 @@ package fault
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"time"
 
-	"github.com/seatrial/seatrial/harness/cluster"
 	"github.com/seatrial/seatrial/harness/link"
 	"github.com/seatrial/seatrial/harness/named"
 )
@@ -17,8 +15,6 @@ import (
 type Schedule interface {
 	// draw adds the schedule's steps within [from, until) of the run.
 	draw(p *planner, from, until time.Duration)
-	// faults lists every fault that the schedule may inject.
-	faults() []Fault
 	// check says what is wrong with the schedule's parameters.
 	check() error
 }
@@ -43,16 +39,6 @@ type After struct {
 
 // Together runs schedules side by side.
 type Together []Schedule
-
-// Mix injects one fault after another in an order drawn from the seed: a quiet
-// time between QuietMin and QuietMax, then a fault for a time between ForMin and
-// ForMax. Every fault is drawn once before any is drawn again. Zero durations
-// mean 0.3 s to 1 s of quiet and 0.8 s to 2 s of fault.
-type Mix struct {
-	Faults             []Fault
-	QuietMin, QuietMax time.Duration
-	ForMin, ForMax     time.Duration
-}
 
 // Swizzle isolates the members one by one, in an order drawn from the seed, one a
 // Step, until each is cut off from every other node, and then heals them in
@@ -86,8 +72,6 @@ func (s Swizzle) draw(p *planner, from, until time.Duration) {
 		p.add(Step{At: at, For: end - at, Fault: s.fault(Node(members[member])), swizzle: true})
 	}
 }
-
-func (s Swizzle) faults() []Fault { return []Fault{s.fault(Random)} }
 
 func (s Swizzle) check() error {
 	switch {
@@ -130,66 +114,19 @@ func (s Together) draw(p *planner, from, until time.Duration) {
 	}
 }
 
-func (s Mix) draw(p *planner, from, until time.Duration) {
-	s = s.withDefaults()
-	var deck []int
-	p.chains++
-	at := from
-	for {
-		at += between(p.random, s.QuietMin, s.QuietMax)
-		length := between(p.random, s.ForMin, s.ForMax)
-		if at+length > until {
-			return
-		}
-		if len(deck) == 0 {
-			deck = p.random.Perm(len(s.Faults))
-		}
-		p.add(Step{At: at, For: length, Fault: s.Faults[deck[0]], Mix: true, chain: p.chains})
-		deck = deck[1:]
-		at += length
-	}
-}
-
 func (s Func) draw(p *planner, from, _ time.Duration) {
 	p.add(Step{At: from, Func: s})
-}
-
-func (s Mix) withDefaults() Mix {
-	if s.QuietMax == 0 {
-		s.QuietMin, s.QuietMax = 300*time.Millisecond, time.Second
-	}
-	if s.ForMax == 0 {
-		s.ForMin, s.ForMax = 800*time.Millisecond, 2*time.Second
-	}
-	return s
-}
-
-func between(draw *rand.Rand, low, high time.Duration) time.Duration {
-	if high <= low {
-		return low
-	}
-	return low + time.Duration(draw.Int64N(int64(high-low))).Round(time.Millisecond)
-}
-
-func (s For) faults() []Fault   { return []Fault{s.Fault} }
-func (s Every) faults() []Fault { return s.Do.faults() }
-func (s After) faults() []Fault { return s.Do.faults() }
-func (s Mix) faults() []Fault   { return s.Faults }
-func (s Func) faults() []Fault  { return nil }
-func (s Together) faults() []Fault {
-	var all []Fault
-	for _, one := range s {
-		all = append(all, one.faults()...)
-	}
-	return all
 }
 
 func (s For) check() error {
 	if s.Duration <= 0 {
 		return fmt.Errorf("fault.For: Duration is %v: say how long the fault lasts", s.Duration)
 	}
-	if s.Fault == nil {
+	switch s.Fault.(type) {
+	case nil:
 		return fmt.Errorf("fault.For: no Fault")
+	case Weighted:
+		return fmt.Errorf("fault.For: a weight counts in a fault.Mix only: leave fault.Weighted out")
 	}
 	return nil
 }
@@ -217,24 +154,6 @@ func (s Together) check() error {
 	return nil
 }
 
-func (s Mix) check() error {
-	s = s.withDefaults()
-	switch {
-	case len(s.Faults) == 0:
-		return fmt.Errorf("fault.Mix: no Faults to draw from")
-	case s.QuietMin < 0 || s.QuietMax < s.QuietMin:
-		return fmt.Errorf("fault.Mix: quiet between %v and %v makes no sense", s.QuietMin, s.QuietMax)
-	case s.ForMin <= 0 || s.ForMax < s.ForMin:
-		return fmt.Errorf("fault.Mix: faults that last between %v and %v make no sense", s.ForMin, s.ForMax)
-	}
-	for _, f := range s.Faults {
-		if f == nil {
-			return fmt.Errorf("fault.Mix: a fault is nil")
-		}
-	}
-	return nil
-}
-
 func (s Func) check() error {
 	if s.Name == "" || s.Do == nil {
 		return fmt.Errorf("fault.Func: needs a Name, for the plan, and Do")
@@ -249,33 +168,6 @@ func checkInner(outer string, inner Schedule) error {
 	return inner.check()
 }
 
-// Check says what is wrong with a schedule for a system, before anything starts.
-func Check(s Schedule, system cluster.System, w World) error {
-	if s == nil {
-		return nil
-	}
-	if err := s.check(); err != nil {
-		return err
-	}
-	for _, f := range s.faults() {
-		if err := f.At().validate(w); err != nil {
-			return fmt.Errorf("fault %s: %w", f.FaultName(), err)
-		}
-		if _, network := f.(networkFault); !network && f.At().isShape() {
-			return fmt.Errorf("fault %s of the %s: that is a target for faults on the network", f.FaultName(), f.At())
-		}
-		if err := f.Applies(system, nil); err != nil {
-			return fmt.Errorf("fault %s does not apply: %w", f.FaultName(), err)
-		}
-		if _, finds := system.(cluster.LeaderFinder); !finds && (f.At() == Leader || f.At() == Follower) {
-			return fmt.Errorf("fault %s on the %s: %s has no way to say who leads", f.FaultName(), f.At(), system.SystemName())
-		}
-	}
-	return nil
-}
-
 func init() {
-	named.Register(For{}, Every{}, After{}, Together{}, Mix{}, Swizzle{},
-		BlackHole{}, OneWay{}, Reset{}, Hold{}, Latency{}, Kill{}, Stop{}, Pause{},
-		NetworkAct{}, ProcessAct{})
+	named.Register(For{}, Every{}, After{}, Together{}, Swizzle{}, NetworkAct{}, DistanceAct{}, Acts{}, ProcessAct{})
 }

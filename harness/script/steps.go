@@ -163,7 +163,7 @@ func (s Inject) Text() string {
 	if s.Fault == nil {
 		return "inject " + s.Name
 	}
-	return fmt.Sprintf("inject %s: %s of the %s", s.Name, s.Fault.FaultName(), s.Fault.At())
+	return fmt.Sprintf("inject %s: %s", s.Name, fault.Aimed(s.Fault))
 }
 
 // Text is "heal cut".

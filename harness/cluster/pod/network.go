@@ -24,6 +24,10 @@ type network struct {
 	nonce   atomic.Uint64
 }
 
+// Network answers what applies to links between nodes on this runtime, before any
+// cluster runs: all that a machine may have. It has no nodes, and does nothing else.
+func (Runtime) Network() cluster.Network { return &network{streams: true} }
+
 // Applies implements [cluster.Network]. It answers for links between nodes; on
 // those between a client group and a node every action exists, see Apply.
 func (n *network) Applies(effect link.Effect) error { return n.applies(effect, true) }

@@ -21,6 +21,10 @@ type network struct {
 	probes atomic.Uint64
 }
 
+// Network answers what applies to links between nodes on this runtime, before any
+// cluster runs. It has no nodes, and does nothing else.
+func (Runtime) Network() cluster.Network { return &network{} }
+
 func (n *network) Applies(effect link.Effect) error {
 	if effect.Stream() || effect.Action == link.Drop || effect.Action == link.Refuse {
 		return nil
