@@ -2,30 +2,51 @@ package harness_test
 
 import (
 	"context"
-	"fmt"
-	"math/rand/v2"
+	"testing"
+	"time"
 
+	"github.com/seatrial/seatrial/checkers"
+	"github.com/seatrial/seatrial/docker/canary"
+	"github.com/seatrial/seatrial/harness"
 	"github.com/seatrial/seatrial/harness/cluster"
 	"github.com/seatrial/seatrial/harness/fault"
+	"github.com/seatrial/seatrial/workloads"
 )
 
-// PauseAll stops every node where it stands. Its act is one that there is
-// already; a fault of a new kind implements fault.Act as well, and registers it
-// with named.Register so that the undo journal can hold it.
-type PauseAll struct{}
+// Unplug takes a node off the power. Of one that is killed the others learn at
+// once, because its kernel resets its connections; of this one nothing is heard.
+type Unplug struct{ fault.Target }
 
-func (PauseAll) FaultName() string { return "pause-all" }
-func (PauseAll) At() fault.Target  { return fault.Random } // not used: all are meant
+func (Unplug) FaultName() string { return "unplug" }
 
-func (PauseAll) Applies(cluster.System, cluster.Network) error { return nil }
-
-func (PauseAll) Aim(_ context.Context, aim fault.Aim) (fault.Act, error) {
-	return fault.ProcessAct{Do: "pause", Targets: aim.Nodes}, nil
+func (f Unplug) Applies(s cluster.System, n cluster.Network) error {
+	return fault.BlackHole(f).Applies(s, n)
 }
 
-func Example_fault() {
-	act, err := PauseAll{}.Aim(context.Background(), fault.Aim{
-		World: fault.World{Nodes: []string{"n1", "n2", "n3"}}, Draw: rand.New(rand.NewPCG(1, 1))})
-	fmt.Println(act.Text(), err)
-	// Output: pause n1 n2 n3 <nil>
+func (f Unplug) Aim(ctx context.Context, aim fault.Aim) (fault.Act, error) {
+	kill, err := fault.Kill{Target: f.Target}.Aim(ctx, aim)
+	if err != nil {
+		return nil, err
+	}
+	// The node was drawn or looked up once: both acts must fall on the same.
+	hole, err := fault.BlackHole{Target: fault.Nodes(kill.Nodes()...)}.Aim(ctx, aim)
+	if err != nil {
+		return nil, err
+	}
+	return fault.Acts{Label: "unplug " + kill.Nodes()[0], Parts: []fault.Act{hole, kill}}, nil
+}
+
+func init() {
+	fault.Register(fault.Entry{Kind: fault.KindProcess, Example: Unplug{Target: fault.Random},
+		About: "ends the program without a word to anybody, as a power cut does"})
+}
+
+// TestAFaultOfOnesOwn runs it: the store loses nothing when its leader goes silent.
+func TestAFaultOfOnesOwn(t *testing.T) {
+	harness.Test(t, harness.Scenario{
+		Name: "canary/register/unplug", System: canary.Cluster{Nodes: 3}, Workload: workloads.Registers{Keys: 4},
+		Clients: 4, Duration: 5 * time.Second,
+		Faults: fault.After{Delay: time.Second, Do: fault.For{Duration: 2 * time.Second, Fault: Unplug{Target: fault.Leader}}},
+		Check:  checkers.All{checkers.Linearizable{}},
+	})
 }

@@ -18,14 +18,22 @@ func TestTheReadmeIsWhole(t *testing.T) {
 	}
 }
 
-// The system that CONTRIBUTING shows is the one that is compiled and run here.
-func TestTheSystemOfContributingIsTheOneThatRuns(t *testing.T) {
+// The system and the fault that CONTRIBUTING shows are those that are compiled and run here.
+func TestTheExamplesOfContributingAreThoseThatRun(t *testing.T) {
 	text, err := os.ReadFile("../CONTRIBUTING.md")
 	require.NoError(t, err)
-	found := regexp.MustCompile("(?s)## Add a system, in 80 lines.*?```go\n(.*?)```").FindStringSubmatch(string(text))
-	require.NotNil(t, found)
-	require.LessOrEqual(t, strings.Count(found[1], "\n"), 80)
-	code, err := os.ReadFile("example_system_test.go")
-	require.NoError(t, err)
-	require.Contains(t, string(code), found[1])
+	for _, example := range []struct {
+		heading, file string
+		lines         int
+	}{
+		{"## Add a system, in 80 lines", "example_system_test.go", 80},
+		{"## Add a fault, in 30 lines", "example_fault_test.go", 30},
+	} {
+		found := regexp.MustCompile("(?s)" + example.heading + ".*?```go\n(.*?)```").FindStringSubmatch(string(text))
+		require.NotNil(t, found, example.heading)
+		require.LessOrEqual(t, strings.Count(found[1], "\n"), example.lines)
+		code, err := os.ReadFile(example.file)
+		require.NoError(t, err)
+		require.Contains(t, string(code), found[1])
+	}
 }

@@ -95,7 +95,7 @@ Exit codes: 0 pass, 1 violation, 3 error, 4 inconclusive, 64 wrong flags, names 
 	root.SetErr(a.stderr)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print one JSON document for scripts")
-	root.AddCommand(a.runCommand(), a.planCommand(), a.listCommand(), a.checkCommand(),
+	root.AddCommand(a.runCommand(), a.planCommand(), a.listCommand(), a.faultsCommand(), a.checkCommand(),
 		a.trackrecordCommand(), a.doctorCommand(), a.gcCommand())
 	return root
 }

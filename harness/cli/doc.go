@@ -81,6 +81,17 @@
 //	  track_record[]    name, about, scenario, broken[], controls[], about_seconds
 //	  defects[]         system, name, about, caught_by (a scenario)
 //
+//	faults
+//	  faults[]
+//	    name            for instance "black-hole"
+//	    kind            "network", "names", "processes", "resources" or "clients": what it falls on
+//	    about           what it does
+//	    parameters[]    name, type: the fields of its Go type
+//	    runtimes        by "pod" and "process":
+//	      applies       whether it exists here
+//	      engine        if it does: what does it, for instance "nftables"
+//	      why           if it does not: why
+//
 //	doctor
 //	  checks[]
 //	    name            for instance "docker"
@@ -95,6 +106,7 @@
 //	  Harness, Seed     who drew it, and from what
 //	  Scenario, Steps   as in plan.json (package harness): exported fields under their Go names, values
 //	                    of interfaces with their registered name as "type", durations as Go writes them
+//	  LeftOut[]         if there are any: Fault, Reason: of a mix, what does not apply
 //
 //	check
 //	  history           the file that was judged
