@@ -75,7 +75,7 @@ type Rule struct {
 	// Error is for Fail: EIO, ENOSPC, EROFS or EDQUOT.
 	//
 	// After an fsync that failed with EIO the file's pages count as clean, as on
-	// ext4, XFS and Btrfs: they are read as they were written, a second fsync
+	// ext4 and XFS: they are read as they were written, a second fsync
 	// succeeds, and they are not on the disk (Rebello et al., "Can Applications
 	// Recover from fsync Failures?", USENIX ATC 2020). Power loss shows it. After
 	// ENOSPC and the others they stay dirty and a later fsync saves them.

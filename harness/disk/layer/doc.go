@@ -23,12 +23,12 @@
 //	names in a directory          fsync of the directory
 //	a file's own names            by default also fsync, fdatasync of the file
 //
-// POSIX promises nothing of the last line, and [Options].Strict leaves it out. But
-// ext4, XFS and Btrfs all keep it, and programs rely on that: "fsync(2) on a newly
-// created file also makes its name durable" (Pillai et al., "All File Systems Are Not
-// Created Equal", OSDI 2014, and Mohan et al., "Finding Crash-Consistency Bugs with
-// Bounded Black-Box Crash Testing", OSDI 2018, which lists what the three
-// guarantee). The default is what all three promise, and no more:
+// POSIX promises nothing of the last line (fsync(2) of Linux says so too), and
+// [Options].Strict leaves it out. But ext4, XFS and Btrfs keep it, and programs rely
+// on that; what file systems promise beyond POSIX, and what programs make of it, is
+// the subject of Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014,
+// and of Mohan et al., "Finding Crash-Consistency Bugs with Bounded Black-Box Crash
+// Testing", OSDI 2018. The default is what these three have in common, and no more:
 //
 //   - An fsync of a file makes the names that it has now durable, and with a rename
 //     that its old name is gone. Other files' names in the same directory stay as they are.
@@ -37,8 +37,8 @@
 //     after rename(log, log.1), create(log), fsync(log) there is a log.1.
 //   - A name that becomes durable brings the new directories that lead to it.
 //
-// ext4 and XFS promise more, because an fsync commits the whole journal, with names
-// that it is not about. A test that relied on that would pass by luck.
+// ext4 and XFS do more: an fsync commits their whole journal, with names that it is
+// not about. A program that relied on that would be safe by luck.
 //
 // Not promised by any, and so not here: that a file that was written, renamed over
 // another and never synced has its data (ext4's auto_da_alloc does that since
