@@ -39,7 +39,6 @@ var rules = []rule{
 	{"harness/script", []string{"harness/fault", "harness/cluster", "harness/link", "harness/history", "harness/named", "workloads"}},
 	{"results", []string{"harness/history", "checkers"}},
 	{"docker/agent", []string{"github.com/mdlayher/netlink", "harness/link", "github.com/google/nftables", "golang.org/x/net/dns/dnsmessage", "golang.org/x/sys"}},
-	{"docker/agent", []string{"github.com/mdlayher/netlink", "harness/link", "github.com/google/nftables", "golang.org/x/sys"}},
 	{"docker/disk", []string{"harness/disk", "harness/link", "golang.org/x/sys"}},
 	{"docker/canary", []string{"docker/canary", "harness/cluster", "harness/link", "harness/history", "workloads", "github.com/hashicorp/raft", "github.com/hashicorp/go-hclog", "go.etcd.io/bbolt"}},
 	{"docker/redis", []string{"harness/cluster", "harness/link", "harness/history", "workloads", "github.com/redis/go-redis/v9"}},

@@ -1,9 +1,18 @@
 package conformance_test
 
 import (
+	"context"
+	"os"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seatrial/seatrial/harness/cluster"
+	"github.com/seatrial/seatrial/harness/fault"
+	"github.com/seatrial/seatrial/harness/history"
 )
 
 func TestNothingIsSeenWithoutAFault(t *testing.T) {
@@ -11,10 +20,192 @@ func TestNothingIsSeenWithoutAFault(t *testing.T) {
 		t.Run(runtime, func(t *testing.T) {
 			w := newWorld(t, runtime)
 			for range 3 {
-				p := w.look(t)
-				require.NoError(t, p.whole(runtime))
-				t.Logf("%+v", p.nodes["n1"])
+				require.NoError(t, w.look(t).whole(runtime))
 			}
+		})
+	}
+}
+
+// notLooked are faults that no lookout can see: they are of what clients do, and
+// their tests are where clients are.
+var notLooked = map[string]bool{"stall": true}
+
+func TestEveryFaultHasItsSight(t *testing.T) {
+	for _, e := range fault.All() {
+		_, seen := sees[e.Name()]
+		require.NotEqual(t, seen, notLooked[e.Name()], "say in sees_test.go what lookouts see of %s", e.Name())
+	}
+}
+
+// Every fault that applies is seen by the lookouts while it is in force, and not
+// before or after; it leaves nothing behind; it and its end are recorded; and a
+// cluster beside it notices nothing.
+func TestEveryFaultBitesAndIsGone(t *testing.T) {
+	for runtime := range runtimes {
+		t.Run(runtime, func(t *testing.T) {
+			w, decoy := newWorld(t, runtime), newWorld(t, runtime)
+			before, quiet := w.left(t), decoy.left(t)
+			normal := w.look(t)
+			require.NoError(t, normal.whole(runtime))
+			lives := decoy.look(t)
+			require.NoError(t, lives.whole(runtime))
+			applied := 0
+			for _, e := range fault.All() {
+				if notLooked[e.Name()] {
+					continue
+				}
+				t.Run(e.Name(), func(t *testing.T) {
+					if err := fault.Applies(e.Example, w.place); err != nil {
+						require.NotEmpty(t, err.Error())
+						t.Skip("does not apply: ", err)
+					}
+					applied++
+					w.recorded()
+					heal, err := w.inject(t, e.Example)
+					require.NoError(t, err)
+					during := w.look(t)
+					beside := decoy.look(t)
+					require.NoError(t, heal(t.Context()))
+					events := w.recorded()
+					require.NoError(t, sees[e.Name()](scene{before: normal, during: during, on: targets(events), runtime: runtime}))
+					life(t, events)
+					normal = w.settle(t, before)
+					require.NoError(t, beside.whole(runtime), "the cluster beside it")
+					for node, seen := range beside.nodes {
+						require.Equal(t, lives.nodes[node].Life, seen.Life, "%s of the cluster beside it", node)
+					}
+				})
+			}
+			require.Greater(t, applied, 10)
+			require.Equal(t, quiet, decoy.left(t), "the cluster beside it")
+		})
+	}
+}
+
+// inject injects a fault. One that waits for clients is told of some.
+func (w *world) inject(t *testing.T, f fault.Fault) (heal func(context.Context) error, err error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	return w.injector.Inject(ctx, f)
+}
+
+// settle waits until a cluster is as before, and says what still is not when the
+// time is up: kept connections are made anew by looking, and programs start.
+func (w *world) settle(t *testing.T, before []string) *picture {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		p := w.look(t)
+		err := p.whole(w.runtime)
+		left := w.left(t)
+		if err == nil && slices.Equal(before, left) {
+			return p
+		}
+		if time.Now().After(deadline) {
+			require.NoError(t, err, "%v after the undo", patience)
+			require.Equal(t, before, left, "%v after the undo", patience)
+		}
+	}
+}
+
+// targets are the nodes that the fault was injected on.
+func targets(events []history.FaultEvent) []string {
+	for _, e := range events {
+		if e.Phase == "injected" {
+			return e.Nodes
+		}
+	}
+	return nil
+}
+
+// life wants a fault's whole life in what was recorded, in its order, with times
+// and with what it did.
+func life(t *testing.T, events []history.FaultEvent) {
+	t.Helper()
+	var phases []string
+	last := int64(0)
+	for _, e := range events {
+		require.GreaterOrEqual(t, e.Time, last)
+		last = e.Time
+		if e.Phase != fault.PhaseAgain {
+			phases = append(phases, e.Phase)
+		}
+		if e.Phase == "bit" || e.Phase == "healed" {
+			require.NotEmpty(t, e.Detail, "%s: %s", e.Phase, e.Fault)
+		}
+	}
+	require.Equal(t, []string{"planned", "injected", "bit", "healed"}, phases, "%+v", events)
+}
+
+// meanwhile is what becomes of a target while a fault is in force on it.
+var meanwhile = map[string]func(context.Context, cluster.Cluster, string) error{
+	"killed": func(ctx context.Context, c cluster.Cluster, node string) error { return c.Kill(ctx, node) },
+	"restarted": func(ctx context.Context, c cluster.Cluster, node string) error {
+		if err := c.Kill(ctx, node); err != nil {
+			return err
+		}
+		return c.StartNode(ctx, node)
+	},
+}
+
+// The undo of every fault works when its targets were killed, or started anew, in
+// between by somebody else. In a short run half of the faults meet each.
+func TestUndoWorksWhateverBecameOfTheTarget(t *testing.T) {
+	for runtime := range runtimes {
+		t.Run(runtime, func(t *testing.T) {
+			w := newWorld(t, runtime)
+			before := w.left(t)
+			w.settle(t, before)
+			for i, e := range fault.All() {
+				for j, became := range []string{"killed", "restarted"} {
+					if notLooked[e.Name()] || fault.Applies(e.Example, w.place) != nil || os.Getenv("SEATRIAL_SOAK") == "" && i%2 != j {
+						continue
+					}
+					t.Run(e.Name()+"/"+became, func(t *testing.T) {
+						w.recorded()
+						heal, err := w.inject(t, e.Example)
+						require.NoError(t, err)
+						for _, node := range targets(w.recorded()) {
+							if err := meanwhile[became](t.Context(), w, node); err != nil {
+								t.Logf("%s could not be %s: %v", node, became, err) // it is down, or has no memory to start
+							}
+						}
+						require.NoError(t, heal(t.Context()))
+						for _, node := range w.System().NodeNames() {
+							require.NoError(t, w.StartNode(t.Context(), node))
+						}
+						w.settle(t, before)
+					})
+				}
+			}
+		})
+	}
+}
+
+// A fault whose target was removed altogether can still be undone, at once, and
+// leaves nothing.
+func TestUndoWorksOnRemovedTargets(t *testing.T) {
+	for _, e := range fault.All() {
+		removable := []string{"black-hole", "hold", "loss", "kill", "pause", "cpu-quota", "names-fail", "crash-loop"}
+		if !slices.Contains(removable, e.Name()) {
+			continue
+		}
+		t.Run(e.Name(), func(t *testing.T) {
+			w := newWorld(t, "pod")
+			heal, err := w.inject(t, e.Example)
+			require.NoError(t, err)
+			on := targets(w.recorded())
+			w.remove(t, on)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			if err := heal(ctx); err != nil {
+				require.NoError(t, ctx.Err(), "the undo did not end: %v", err)
+				require.True(t, slices.ContainsFunc(on, func(node string) bool { return strings.Contains(err.Error(), node) }), "names the node: %v", err)
+			}
+			active, err := w.Network().Active(t.Context())
+			require.NoError(t, err)
+			require.Empty(t, active)
 		})
 	}
 }

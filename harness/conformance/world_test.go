@@ -117,6 +117,7 @@ type world struct {
 	cluster.Cluster
 	runtime  string
 	options  cluster.Options
+	place    fault.World
 	injector *fault.Injector
 
 	mu     sync.Mutex
@@ -139,7 +140,7 @@ func newWorld(t *testing.T, runtime string) *world {
 	owner, err := cluster.NewOwner()
 	require.NoError(t, err)
 	w := &world{runtime: runtime, began: time.Now()}
-	w.options = cluster.Options{Owner: owner, Streams: true, Log: func(line string) { t.Log(line) }}
+	w.options = cluster.Options{Owner: owner, Streams: true, Names: runtime == "pod", Log: func(line string) { t.Log(line) }}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // the first time, an image is built
 	defer cancel()
 	w.Cluster, err = r.Start(ctx, lookouts{}, w.options)
@@ -153,12 +154,36 @@ func newWorld(t *testing.T, runtime string) *world {
 	journal, err := fault.OpenJournal(filepath.Join(t.TempDir(), "journal"))
 	require.NoError(t, err)
 	t.Cleanup(func() { journal.Close() })
-	place := fault.WorldOf(lookouts{})
-	place.Groups = []fault.Group{{Name: link.Clients}}
-	w.injector = fault.NewInjector(w.Cluster, place,
+	w.place = fault.WorldOf(lookouts{})
+	w.place.Groups = []fault.Group{{Name: link.Clients}}
+	w.place.Runtime, w.place.Network = runtime, w.Network()
+	w.injector = fault.NewInjector(w.Cluster, w.place,
 		func(context.Context) (string, error) { return "n1", nil }, w.record, journal)
+	w.injector.SetLoad(steady{time.Now()})
 	return w
 }
+
+// steady is clients of which an operation succeeds every 5 ms.
+type steady struct{ since time.Time }
+
+const pace = 5 * time.Millisecond
+
+func (s steady) Acknowledged() int64 { return int64(time.Since(s.since) / pace) }
+
+func (s steady) AwaitAcknowledged(ctx context.Context, count int64) error {
+	timer := time.NewTimer(time.Until(s.since.Add(time.Duration(count) * pace)))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (steady) Stall(string, fault.StallAct) (int, error) { return 0, errors.New("nobody is here") }
+func (steady) Stalled(string) (now, ever int)            { return 0, 0 }
+func (steady) Release(string)                            {}
 
 func (w *world) record(e history.FaultEvent) {
 	w.mu.Lock()

@@ -39,8 +39,8 @@ func (KillDuringStart) FaultName() string { return "kill-during-start" }
 // leastUp bounds how often a program is killed.
 const leastUp = 10 * time.Millisecond
 
-// Applies everywhere.
-func (f CrashLoop) Applies(cluster.System, cluster.Network) error {
+// Validate names what is wrong with the parameters.
+func (f CrashLoop) Validate() error {
 	if f.Times < 0 || f.Up != 0 && f.Up < leastUp {
 		return fmt.Errorf("crash loop: Up is %v and Times %d: Up must be at least %v, and Times not below zero", f.Up, f.Times, leastUp)
 	}
@@ -48,12 +48,18 @@ func (f CrashLoop) Applies(cluster.System, cluster.Network) error {
 }
 
 // Applies everywhere.
-func (f KillDuringStart) Applies(cluster.System, cluster.Network) error {
+func (CrashLoop) Applies(cluster.System, cluster.Network) error { return nil }
+
+// Validate names what is wrong with the parameters.
+func (f KillDuringStart) Validate() error {
 	if f.Within < 0 || f.Within > injectTimeout {
 		return fmt.Errorf("kill during start: Within is %v: it must be between zero and %v", f.Within, injectTimeout)
 	}
 	return nil
 }
+
+// Applies everywhere.
+func (KillDuringStart) Applies(cluster.System, cluster.Network) error { return nil }
 
 // Aim resolves the target.
 func (f CrashLoop) Aim(ctx context.Context, aim Aim) (Act, error) {

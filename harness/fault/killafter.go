@@ -19,13 +19,16 @@ type KillAfter struct {
 // FaultName is "kill-after".
 func (KillAfter) FaultName() string { return "kill-after" }
 
-// Applies everywhere.
-func (f KillAfter) Applies(cluster.System, cluster.Network) error {
+// Validate names what is wrong with the parameters.
+func (f KillAfter) Validate() error {
 	if f.Acknowledged < 1 {
 		return fmt.Errorf("kill after: Acknowledged is %d: say after how many operations, at least 1", f.Acknowledged)
 	}
 	return nil
 }
+
+// Applies everywhere.
+func (KillAfter) Applies(cluster.System, cluster.Network) error { return nil }
 
 // Await waits for the operations.
 func (f KillAfter) Await(ctx context.Context, load Load) (bool, string) {

@@ -83,20 +83,26 @@ func PlanNeedsNames(steps []Step) bool {
 	return slices.ContainsFunc(steps, func(s Step) bool { return s.Fault != nil && NeedsNames(s.Fault) })
 }
 
-// Applies needs pods.
-func (f NamesFail) Applies(_ cluster.System, n cluster.Network) error {
+// Validate wants a way to fail.
+func (f NamesFail) Validate() error {
 	if f.How == link.LateAnswer || f.How == link.WrongAnswer {
 		return fmt.Errorf("names fail: %s is no failure: use fault.NamesSlow or fault.NamesWrong", f.How)
 	}
-	return namesApply(f, n)
+	return f.nameEffect().Validate()
 }
 
-// Applies needs pods, and a latency.
-func (f NamesSlow) Applies(_ cluster.System, n cluster.Network) error {
+// Applies needs pods.
+func (f NamesFail) Applies(_ cluster.System, n cluster.Network) error { return namesApply(n) }
+
+// Applies needs pods.
+func (f NamesSlow) Applies(_ cluster.System, n cluster.Network) error { return namesApply(n) }
+
+// Validate wants a latency.
+func (f NamesSlow) Validate() error {
 	if f.Latency <= 0 || f.Jitter < 0 || f.Jitter > f.Latency {
 		return fmt.Errorf("names slow: Latency %v with Jitter %v: the latency must be above zero, and the jitter between zero and the latency", f.Latency, f.Jitter)
 	}
-	return namesApply(f, n)
+	return f.nameEffect().Validate()
 }
 
 // Applies needs pods, and an answer that is a node or an address.
@@ -104,15 +110,15 @@ func (f NamesWrong) Applies(s cluster.System, n cluster.Network) error {
 	if _, err := netip.ParseAddr(f.Answer); err != nil && !slices.Contains(s.NodeNames(), f.Answer) {
 		return fmt.Errorf("names wrong: Answer is %q: say one of the nodes %s, or an IP address", f.Answer, strings.Join(s.NodeNames(), ", "))
 	}
-	return namesApply(f, n)
+	return namesApply(n)
 }
+
+// Validate wants names that are some.
+func (f NamesWrong) Validate() error { return f.nameEffect().Validate() }
 
 var errNoNames = errors.New("names do not apply: this runtime can't change what its nodes are told about them")
 
-func namesApply(f nameFault, n cluster.Network) error {
-	if err := f.nameEffect().Validate(); err != nil {
-		return err
-	}
+func namesApply(n cluster.Network) error {
 	if n == nil {
 		return nil // asked before the cluster runs
 	}

@@ -103,6 +103,8 @@ func (f Only) Validate() error {
 		return fmt.Errorf("fault.Only: Direction is %q, and there are %s and %s", f.Direction, Outbound, Inbound)
 	case f.Transport != "" && f.Transport != link.TCP && f.Transport != link.UDP:
 		return fmt.Errorf("fault.Only: Transport is %q, and there are %s and %s", f.Transport, link.TCP, link.UDP)
+	case f.Transport == link.UDP && f.effect().Action == link.Break:
+		return fmt.Errorf("fault.Only of %s: datagrams have no connections to break", f.Fault.FaultName())
 	case f.effect().Stream() && f.Transport == link.UDP:
 		return fmt.Errorf("fault.Only of %s: it works on byte streams, and datagrams are none; latency and bandwidth do with Packets: true", f.Fault.FaultName())
 	}

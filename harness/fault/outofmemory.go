@@ -25,13 +25,16 @@ type OutOfMemory struct {
 // FaultName is "out-of-memory".
 func (OutOfMemory) FaultName() string { return "out-of-memory" }
 
-// Applies everywhere where limits do.
-func (f OutOfMemory) Applies(cluster.System, cluster.Network) error {
+// Validate names what is wrong with the parameters.
+func (f OutOfMemory) Validate() error {
 	if f.Within < 0 || f.Within > time.Minute {
 		return fmt.Errorf("out of memory: Within is %v: it must be between zero and a minute", f.Within)
 	}
 	return nil
 }
+
+// Applies everywhere.
+func (OutOfMemory) Applies(cluster.System, cluster.Network) error { return nil }
 
 // AppliesAt says that only pods have control groups of their own.
 func (OutOfMemory) AppliesAt(w World) error { return needsPods(w) }

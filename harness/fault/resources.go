@@ -49,29 +49,38 @@ const (
 	leastMemory = 6 << 20
 )
 
-// Applies needs a share that the kernel can keep.
-func (f CPUQuota) Applies(cluster.System, cluster.Network) error {
+// Validate names what is wrong with the parameters.
+func (f CPUQuota) Validate() error {
 	if f.CPUs < leastCPUs {
 		return fmt.Errorf("cpu quota: CPUs is %v: it must be at least %v", f.CPUs, leastCPUs)
 	}
 	return nil
 }
 
-// Applies needs a limit that the engine takes.
-func (f MemoryLimit) Applies(cluster.System, cluster.Network) error {
+// Applies everywhere.
+func (CPUQuota) Applies(cluster.System, cluster.Network) error { return nil }
+
+// Validate names what is wrong with the parameters.
+func (f MemoryLimit) Validate() error {
 	if f.Bytes < leastMemory {
 		return fmt.Errorf("memory limit: Bytes is %d: the engine takes no less than %d", f.Bytes, leastMemory)
 	}
 	return nil
 }
 
-// Applies needs a limit.
-func (f ProcessLimit) Applies(cluster.System, cluster.Network) error {
+// Applies everywhere.
+func (MemoryLimit) Applies(cluster.System, cluster.Network) error { return nil }
+
+// Validate names what is wrong with the parameters.
+func (f ProcessLimit) Validate() error {
 	if f.Processes < 1 {
 		return fmt.Errorf("process limit: Processes is %d: it must be at least 1", f.Processes)
 	}
 	return nil
 }
+
+// Applies everywhere.
+func (ProcessLimit) Applies(cluster.System, cluster.Network) error { return nil }
 
 // AppliesAt says that only pods have control groups of their own.
 func (CPUQuota) AppliesAt(w World) error { return needsPods(w) }

@@ -22,13 +22,16 @@ type Restart struct {
 // FaultName is "restart".
 func (Restart) FaultName() string { return "restart" }
 
-// Applies everywhere.
-func (f Restart) Applies(cluster.System, cluster.Network) error {
+// Validate names what is wrong with the parameters.
+func (f Restart) Validate() error {
 	if f.Grace < 0 || f.Kill && f.Grace > 0 {
 		return fmt.Errorf("restart: Grace is %v: it can't be below zero, and a kill gives none", f.Grace)
 	}
 	return nil
 }
+
+// Applies everywhere.
+func (Restart) Applies(cluster.System, cluster.Network) error { return nil }
 
 // Aim resolves the target.
 func (f Restart) Aim(ctx context.Context, aim Aim) (Act, error) {

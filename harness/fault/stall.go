@@ -38,8 +38,8 @@ func (f Stall) At() Target {
 	return f.Target
 }
 
-// Applies needs a client group and a share.
-func (f Stall) Applies(cluster.System, cluster.Network) error {
+// Validate names what is wrong with the parameters.
+func (f Stall) Validate() error {
 	if !strings.HasPrefix(string(f.At()), groupPrefix) {
 		return fmt.Errorf("stall: the target is the %s: sessions are stalled by their client group, fault.Clients(\"x\")", f.At())
 	}
@@ -48,6 +48,9 @@ func (f Stall) Applies(cluster.System, cluster.Network) error {
 	}
 	return nil
 }
+
+// Applies everywhere.
+func (Stall) Applies(cluster.System, cluster.Network) error { return nil }
 
 // AppliesAt needs transactions.
 func (f Stall) AppliesAt(w World) error { return w.NoTransactions }

@@ -28,7 +28,7 @@ type network struct {
 
 // Network answers what applies to links between nodes on this runtime, before any
 // cluster runs: all that a machine may have. It has no nodes, and does nothing else.
-func (Runtime) Network() cluster.Network { return &network{streams: true} }
+func (Runtime) Network() cluster.Network { return &network{streams: true, names: true} }
 
 // Applies implements [cluster.Network]. It answers for links between nodes; on
 // those between a client group and a node every action on streams exists, see Apply.
