@@ -108,6 +108,14 @@ func (a CrashAct) Text() string {
 // Nodes are the targets.
 func (a CrashAct) Nodes() []string { return a.Targets }
 
+// Takes is how long Inject may take beside the usual.
+func (a CrashAct) Takes() time.Duration {
+	if a.StayDown {
+		return a.Up
+	}
+	return 0
+}
+
 // Prepare notes which lives the fault ends.
 func (a CrashAct) Prepare(ctx context.Context, c cluster.Cluster, _ string) (Act, error) {
 	var err error
@@ -127,21 +135,27 @@ func livesOf(ctx context.Context, c cluster.Cluster, nodes []string) (map[string
 	return lives, nil
 }
 
-// Inject kills for the first time.
-func (a CrashAct) Inject(ctx context.Context, c cluster.Cluster, _ string) error {
-	return each(a.Targets, func(node string) error { return c.Kill(ctx, node) })
+// Inject kills for the first time; what stays down in the end is killed to the end.
+func (a CrashAct) Inject(ctx context.Context, c cluster.Cluster, id string) error {
+	return each(a.Targets, func(node string) error {
+		err := c.Kill(ctx, node)
+		if err == nil && a.StayDown {
+			err = a.loop(ctx, siteOf(c, id), node, func(string) {})
+		}
+		return err
+	})
 }
 
 // Go starts and kills on.
-func (a CrashAct) Go(ctx context.Context, c cluster.Cluster, _ string, did func(string)) error {
-	err := each(a.Targets, func(node string) error { return a.loop(ctx, c, node, did) })
-	if err == nil && a.StayDown {
+func (a CrashAct) Go(ctx context.Context, c cluster.Cluster, id string, did func(string)) error {
+	if a.StayDown {
 		<-ctx.Done() // it is in force until it is undone
+		return nil
 	}
-	return err
+	return each(a.Targets, func(node string) error { return a.loop(ctx, siteOf(c, id), node, did) })
 }
 
-func (a CrashAct) loop(ctx context.Context, c cluster.Cluster, node string, did func(string)) error {
+func (a CrashAct) loop(ctx context.Context, c *site, node string, did func(string)) error {
 	did("killed " + node)
 	for kills := 1; ; {
 		err := whole(ctx, func(ctx context.Context) error {
@@ -153,6 +167,9 @@ func (a CrashAct) loop(ctx context.Context, c cluster.Cluster, node string, did 
 		})
 		if err != nil || kills == a.Times || !waitUntil(ctx, time.Now().Add(a.Up)) {
 			return err
+		}
+		if a.StayDown && c.keptDown(node) {
+			return nil // it has no start to be cut short
 		}
 		err = whole(ctx, func(ctx context.Context) error {
 			killed, err := a.kill(ctx, c, node)
@@ -199,17 +216,19 @@ func (a CrashAct) kill(ctx context.Context, c cluster.Cluster, node string) (boo
 }
 
 // Bit asks which life each node is in, and whether it is over.
-func (a CrashAct) Bit(ctx context.Context, c cluster.Cluster, _ string) (bool, string, error) {
-	return seeLives(ctx, c, a.Lives, a.Targets, func(life cluster.Life, another bool) bool {
+func (a CrashAct) Bit(ctx context.Context, c cluster.Cluster, id string) (bool, string, error) {
+	s := siteOf(c, id)
+	return seeLives(ctx, c, a.Lives, a.Targets, func(node string, life cluster.Life, another bool) bool {
+		down := life.State == cluster.Stopped
 		if a.StayDown {
-			return another && life.State == cluster.Stopped
+			return another && down
 		}
-		return another || life.State == cluster.Stopped
+		return another || down && !s.keptDown(node) // by another fault
 	})
 }
 
 // seeLives asks each node which life it is in now, another than before or not.
-func seeLives(ctx context.Context, c cluster.Cluster, before map[string]string, nodes []string, bites func(life cluster.Life, another bool) bool) (bit bool, proof string, err error) {
+func seeLives(ctx context.Context, c cluster.Cluster, before map[string]string, nodes []string, bites func(node string, life cluster.Life, another bool) bool) (bit bool, proof string, err error) {
 	var seen []string
 	for _, node := range nodes {
 		life, err := c.Life(ctx, node)
@@ -217,7 +236,7 @@ func seeLives(ctx context.Context, c cluster.Cluster, before map[string]string, 
 			return false, "", fmt.Errorf("ask for the life of %s: %w", node, err)
 		}
 		another := life.ID != before[node]
-		bit = bit || bites(life, another)
+		bit = bit || bites(node, life, another)
 		which := "the same life as before"
 		if another {
 			which = "another life than before"

@@ -43,12 +43,10 @@ func TestAKillCutsAStartShort(t *testing.T) {
 	r := onProcess(t)
 	first := r.life().ID
 	heal := r.inject(fault.KillDuringStart{Target: n1})
-	r.until("it was killed twice", func() bool { return r.count("again", "killed n1") == 2 })
 	r.is(cluster.Stopped)
 	require.NotEqual(t, first, r.life().ID, "it had begun another life")
 	heal()
 	require.Contains(t, r.last("bit").Detail, "n1 is stopped, in another life than before")
-	require.Equal(t, "killed n1 2 times; started n1", r.last("healed").Detail)
 	r.serves()
 
 	step := once(fault.KillDuringStart{Target: n1}, time.Second)[0]

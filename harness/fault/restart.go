@@ -106,7 +106,7 @@ const serveTimeout = time.Minute
 
 // Bit asks which life each node is in.
 func (a RestartAct) Bit(ctx context.Context, c cluster.Cluster, _ string) (bool, string, error) {
-	return seeLives(ctx, c, a.Lives, a.Targets, func(_ cluster.Life, another bool) bool { return another })
+	return seeLives(ctx, c, a.Lives, a.Targets, func(_ string, _ cluster.Life, another bool) bool { return another })
 }
 
 // Undo starts the nodes, unless another fault keeps them down.

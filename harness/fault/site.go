@@ -239,6 +239,14 @@ func (s *site) goOn(ctx context.Context, node string, set func(*keep) map[string
 	return s.stopAgain(ctx, node, k)
 }
 
+// Life is not asked for while another fault's end starts the node and stops it again.
+func (s *site) Life(ctx context.Context, node string) (cluster.Life, error) {
+	k := s.keeps.of(node)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return s.Cluster.Life(ctx, node)
+}
+
 // standsStill says whether another fault keeps the node from going on.
 func (s *site) standsStill(node string) bool {
 	k := s.keeps.of(node)

@@ -55,13 +55,23 @@ func (c *running) StartNode(ctx context.Context, node string) error {
 			p.frozen.Store(false)
 			p.suspended.Store(false)
 			p.goesOn.Store(false)
-			return nil
+			return c.seeStarved(ctx, p)
 		}
 		if agentErr := c.agentRuns(ctx, p); agentErr != nil {
 			err = fmt.Errorf("%w: the pod's agent does not run: %w", err, agentErr)
 		}
 		return err
 	})
+}
+
+// seeStarved notes what the engine says of the node's last life, as it begins another.
+func (c *running) seeStarved(ctx context.Context, p *pod) error {
+	seen, err := c.docker.ContainerInspect(ctx, p.nodeID, client.ContainerInspectOptions{})
+	if err != nil {
+		return fmt.Errorf("ask the engine for its life: %w", err)
+	}
+	p.starved.Store(seen.Container.State.OOMKilled)
+	return nil
 }
 
 // Kill implements [cluster.Cluster]. A paused node dies without having run again:

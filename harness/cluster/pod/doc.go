@@ -47,6 +47,15 @@
 // The engine's word on whether a container is paused lags behind its calls, and
 // can be wrong for some milliseconds; freeze.go says why, and what is done.
 //
+// A node is suspended by SIGSTOP to its first process, of which the engine's word on
+// the container says nothing: its list of processes does, for which its host needs a ps.
+//
+// # Limits
+//
+// The engine changes the control groups of running containers, of version 1 or 2,
+// without capabilities; what it counts of them is read from the kernel. A quota of
+// processor time that is taken away leaves -1, for none, where there was 0, for none.
+//
 // # Ryuk
 //
 // Testcontainers' own reaper needs an image that may not be to be had. Where it

@@ -23,7 +23,9 @@ func (c *running) Life(ctx context.Context, node string) (life cluster.Life, err
 		if err != nil {
 			return fmt.Errorf("ask the engine for its life: %w", err)
 		}
-		life.ID, life.OutOfMemory = seen.Container.State.StartedAt, seen.Container.State.OOMKilled
+		life.ID = seen.Container.State.StartedAt
+		// The engine's word stays through a start, until the next end.
+		life.OutOfMemory = seen.Container.State.OOMKilled && (life.State == cluster.Stopped || !p.starved.Load())
 		if life.State != cluster.Stopped && p.suspended.Load() {
 			life.Suspended, err = c.suspended(ctx, p)
 		}

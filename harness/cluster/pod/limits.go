@@ -67,9 +67,17 @@ func (c *running) Limit(ctx context.Context, node string, limits cluster.Limits)
 			return err
 		}
 		change := changeOf(seen.Container.HostConfig.Resources, limits)
-		_, err = c.docker.ContainerUpdate(ctx, p.nodeID, client.ContainerUpdateOptions{Resources: &change})
-		if err == nil {
+		// A program may end at this moment: for a while the engine does not know it,
+		// and its runtime refuses.
+		settled := settle(ctx, func() (done bool, _ error) {
+			_, err = c.docker.ContainerUpdate(ctx, p.nodeID, client.ContainerUpdateOptions{Resources: &change})
+			return err == nil || !strings.Contains(err.Error(), "stopped container"), nil
+		})
+		if err == nil || errdefs.IsNotFound(err) {
 			return nil
+		}
+		if ctx.Err() != nil {
+			return settled
 		}
 		if strings.Contains(err.Error(), "unable to set memory limit") || strings.Contains(err.Error(), "device or resource busy") {
 			return fmt.Errorf("to %d bytes of memory: %w (the engine says: %w)", limits.MemoryBytes, cluster.ErrBelowUsage, brief(err))

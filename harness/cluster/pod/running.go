@@ -54,6 +54,7 @@ type pod struct {
 	frozen   atomic.Bool // the last of the two was a pause, and it has not ended since
 
 	suspended atomic.Bool // its first process was sent SIGSTOP in this life
+	starved   atomic.Bool // the engine said when this life began that it was out of memory
 	goesOn    atomic.Bool // it is to be sent SIGCONT when it is resumed
 }
 

@@ -50,8 +50,9 @@
 //	kill,     the same: signals to the process group     the same; pause is the freezer
 //	stop,
 //	pause
-//	limits    of memory and CPU do not apply: there      cgroups
-//	          is no cgroup of our own
+//	suspend   SIGSTOP to the first process               the same
+//	limits    of memory, CPU and processes do not        cgroups
+//	          apply: there is no cgroup of our own
 //	UDP       passes no relay, so it can't be cut        cut like TCP
 //
 // For clients the two agree more: their dialer sees a refused connection as
