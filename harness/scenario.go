@@ -121,7 +121,7 @@ func init() {
 		checkers.Set{}, checkers.TotalQueue{}, checkers.UniqueIDs{}, checkers.CounterBounds{}, checkers.Bank{},
 		checkers.LongFork{}, checkers.CausalReverse{}, checkers.Sessions{}, checkers.PerKeyOrder{},
 		checkers.MutualExclusion{}, checkers.ExactlyOnce{}, checkers.StreamOrder{}, checkers.Convergence{},
-		checkers.RecoveryTime{}, checkers.RecoveryPoint{}, checkers.Availability{}, checkers.LogPattern{},
+		checkers.RecoveryTime{}, checkers.RecoveryPoint{}, checkers.Latency{}, checkers.Availability{}, checkers.LogPattern{},
 		txn.ListAppend{}, txn.Register{})
 }
 

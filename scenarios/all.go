@@ -5,9 +5,9 @@ import "github.com/seatrial/seatrial/harness"
 // All lists every scenario, in the order in which they are shown.
 func All() []harness.Scenario {
 	return []harness.Scenario{
-		CanaryMixed, CanaryMinorityCut, CanaryLeaderCut,
+		CanaryMixed, CanaryMinorityCut, CanaryLeaderCut, CanaryEverything,
 		CanaryAppends, CanaryAppendsLeaderCut, CanaryAppendsKillAll,
-		EtcdMixed, EtcdMinorityCut, EtcdSerializable,
+		EtcdMixed, EtcdMinorityCut, EtcdSerializable, EtcdEverything, EtcdRegions,
 		EtcdAppends, EtcdAppendsFive,
 		EtcdFailover, EtcdAppendsFailover, EtcdRecovery, RedisRecovery,
 		RedisLoss, RedisMinReplicas, RedisHole, RedisSmallLag,

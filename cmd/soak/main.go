@@ -27,6 +27,7 @@ import (
 
 	"github.com/seatrial/seatrial/checkers"
 	"github.com/seatrial/seatrial/docker/canary"
+	"github.com/seatrial/seatrial/docker/etcd"
 	"github.com/seatrial/seatrial/harness"
 	"github.com/seatrial/seatrial/harness/fault"
 	"github.com/seatrial/seatrial/results"
@@ -60,6 +61,9 @@ func items() []item {
 		{name: "killed-runner", test: []string{"-run", "TestAKilledRunner", "-count", "5", "./harness"}},
 		{name: "etcd-mixed", scenario: scenarios.EtcdMixed, runs: 20, need: 20, want: checkers.Pass, minOps: 5000, everyFault: true},
 		{name: "etcd-appends", scenario: scenarios.EtcdAppends, runs: 20, need: 20, want: checkers.Pass},
+		{name: "etcd-everything", scenario: scenarios.EtcdEverything, runs: 20, need: 20, want: checkers.Pass},
+		{name: "etcd-everything-next", scenario: nextEtcd(scenarios.EtcdEverything), runs: 20, need: 20, want: checkers.Pass},
+		{name: "conformance", test: []string{"-run", ".", "-count", "1", "-timeout", "60m", "./harness/conformance"}, env: []string{"SEATRIAL_SOAK=1"}},
 		{name: "etcd-appends-five", scenario: scenarios.EtcdAppendsFive, runs: 5, need: 5, want: checkers.Pass},
 	}
 	for _, s := range scenarios.All() {
@@ -85,6 +89,12 @@ func items() []item {
 		}
 	}
 	return all
+}
+
+// nextEtcd is a scenario on the newer of the versions that must hold.
+func nextEtcd(s harness.Scenario) harness.Scenario {
+	s.System = etcd.Cluster{Nodes: 3, Version: "3.6.16"}
+	return s
 }
 
 // judges are the checkers of what the store holds, as opposed to how the run went.

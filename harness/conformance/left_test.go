@@ -37,7 +37,11 @@ func (w *world) left(t *testing.T) []string {
 		name := one.Labels[cluster.LabelRole] + " of " + one.Labels[cluster.LabelNode]
 		seen, err := docker.ContainerInspect(t.Context(), one.ID, client.ContainerInspectOptions{})
 		require.NoError(t, err)
-		limits, err := json.Marshal(seen.Container.HostConfig.Resources)
+		resources := seen.Container.HostConfig.Resources
+		if resources.CPUQuota == -1 { // so the engine writes it down when a quota was taken back, and 0 before
+			resources.CPUQuota = 0
+		}
+		limits, err := json.Marshal(resources)
 		require.NoError(t, err)
 		lines = append(lines, fmt.Sprintf("%s %s %s", name, seen.Container.State.Status, limits))
 		if top, err := docker.ContainerTop(t.Context(), one.ID, client.ContainerTopOptions{Arguments: []string{"-eo", "pid,comm"}}); err == nil {

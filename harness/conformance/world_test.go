@@ -84,6 +84,7 @@ func (l lookouts) command(node string, at cluster.Addresses) cluster.Command {
 	}
 	return cluster.Command{Args: []string{"/sightd"}, Env: []string{
 		sight.EnvNode + "=" + node,
+		sight.EnvData + "=" + at.DataDir(node),
 		sight.EnvClient + "=" + at.Listen(node, "client"),
 		sight.EnvPeer + "=" + at.Listen(node, "peer"),
 		sight.EnvPeers + "=" + strings.Join(peers, " "),
@@ -236,7 +237,9 @@ func (w *world) look(t *testing.T) *picture {
 			ctx, cancel := context.WithTimeout(t.Context(), 8*glance)
 			defer cancel()
 			seen, err := ask(ctx, cluster.ProbeSession(w, node), q)
-			state, stateErr := w.State(ctx, node)
+			asking, stop := context.WithTimeout(t.Context(), patience)
+			defer stop()
+			state, stateErr := w.State(asking, node)
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {

@@ -81,6 +81,23 @@ func (a Acts) Bit(ctx context.Context, c cluster.Cluster, id string) (bool, stri
 	return !slices.Contains(bits, false), strings.Join(proofs, "; "), errors.Join(errs...)
 }
 
+// Counted is what each part that counts did altogether.
+func (a Acts) Counted(ctx context.Context, c cluster.Cluster, id string) (string, error) {
+	var all []string
+	var failed error
+	for place, part := range a.Parts {
+		counting, is := part.(Counting)
+		if !is {
+			continue
+		}
+		text, err := counting.Counted(ctx, c, partID(id, place))
+		if failed = errors.Join(failed, err); err == nil {
+			all = append(all, part.Text()+": "+text)
+		}
+	}
+	return strings.Join(all, "; "), failed
+}
+
 // Undo undoes the parts, the last first, also after one failed.
 func (a Acts) Undo(ctx context.Context, c cluster.Cluster, id string) error {
 	return a.backwards(func(part Act, place int) error { return part.Undo(ctx, c, partID(id, place)) })

@@ -274,6 +274,16 @@ func (a NamesAct) asSaid(ctx context.Context, names cluster.NameNetwork, told li
 	return told.Failure != "" && !told.NotFound, nil
 }
 
+// Counted is how many questions it fell on altogether.
+func (a NamesAct) Counted(ctx context.Context, c cluster.Cluster, id string) (string, error) {
+	names, err := a.network(c)
+	if err != nil {
+		return "", err
+	}
+	count, err := names.Count(ctx, id)
+	return questions(count), err
+}
+
 // Undo takes the effect away.
 func (a NamesAct) Undo(ctx context.Context, c cluster.Cluster, id string) error {
 	return c.Network().Undo(ctx, id)

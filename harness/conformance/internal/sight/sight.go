@@ -7,6 +7,7 @@ import "time"
 // The environment of a node.
 const (
 	EnvNode   = "SIGHT_NODE"   // its name
+	EnvData   = "SIGHT_DATA"   // its data directory
 	EnvClient = "SIGHT_CLIENT" // the address for clients
 	EnvPeer   = "SIGHT_PEER"   // the address for peers, TCP and UDP
 	EnvPeers  = "SIGHT_PEERS"  // name=address of each peer
@@ -23,7 +24,7 @@ type Question struct {
 	Bulk int
 	// Names are resolved.
 	Names []string
-	// Work has the node burn a processor for a while and start a child.
+	// Work has the node burn a processor for a while, write a file and start a child.
 	Work bool
 	// Heard asks for the datagrams that came with Mark, and for nothing else.
 	Heard bool

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -253,6 +255,23 @@ func resolve(name string, within time.Duration) sight.Name {
 	return sight.Name{Look: look, Addresses: addresses}
 }
 
+const fileSize = 64 << 20
+
+// writeFile writes a file and removes it.
+func writeFile(path string) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	for written := 0; err == nil && written < fileSize; written += len(ballast) / 24 {
+		_, err = file.Write(ballast[:len(ballast)/24])
+	}
+	return errors.Join(err, file.Close(), os.Remove(path))
+}
+
+// ballast is memory that can't be taken away.
+var ballast = bytes.Repeat([]byte{1}, 24<<20)
+
 // work burns a processor for 60 ms of its time and starts a child.
 func work() *sight.Work {
 	runtime.LockOSThread()
@@ -265,6 +284,10 @@ func work() *sight.Work {
 		}
 	}
 	w := &sight.Work{Wall: time.Since(began), CPU: threadTime() - used, Child: sight.OK}
+	// The pages of the file count as the node's memory, until the kernel wants them.
+	if err := writeFile(filepath.Join(os.Getenv(sight.EnvData), "scratch")); err != nil {
+		w.Child = err.Error()
+	}
 	if err := exec.Command("/proc/self/exe", "nap").Run(); err != nil {
 		w.Child = err.Error()
 	}

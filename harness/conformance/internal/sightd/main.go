@@ -51,7 +51,7 @@ func run() error {
 	go func() { ended <- n.takeDatagrams(datagrams) }()
 	go func() { ended <- accept(peer, echo) }()
 	go func() { ended <- accept(client, n.answer) }()
-	fmt.Println("sightd serves")
+	fmt.Println("sightd serves with a ballast of", len(ballast), "bytes")
 	return <-ended
 }
 
