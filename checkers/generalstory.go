@@ -44,7 +44,7 @@ func tellGeneral(h *history.History, m model.Model, o *model.Object, told model.
 	if told.Why != "" {
 		proof.Story = append(proof.Story, fmt.Sprintf("These count: %s, and %s that had been called before the answer.", plural(len(told.Places), "operation"), plural(told.Before, "other")))
 	} else if told.Before > 0 {
-		proof.Story = append(proof.Story, fmt.Sprintf("Before these went %s. In whatever order that respects the clock, they left the %s %s.",
+		proof.Story = append(proof.Story, fmt.Sprintf("Before these went %s. In whatever order that respects the clock and explains what was told, they left the %s %s.",
 			plural(told.Before, "operation"), m.ModelName(), orList(told.Start)))
 	}
 	for i, place := range places {

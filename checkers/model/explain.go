@@ -22,7 +22,8 @@ type Explanation struct {
 	// Refuted is the place of the operation at whose return no order was left.
 	Refuted int
 	// Before is how many operations went before that are not among these, and
-	// Start the states that they can have left, whatever their order.
+	// Start the states that they can have left, whatever their order, if it explains
+	// what was told up to the refuted operation.
 	Before int
 	Start  []string
 	// Open is how many more operations were under way: whether and when they took
@@ -73,7 +74,7 @@ func (s Spec[S]) Explain(ctx context.Context, o *Object, limits frontier.Limits)
 	cut, answer := x.prefix(answer)
 	if s.Separable {
 		cut = x.fewValues(cut)
-		cut = x.fewOps(cut)
+		cut, answer = x.fewOps(cut), Answer{} // it was on more than what is left
 		if len(cut.Ops) <= handful {
 			return x.tell(cut), true
 		}

@@ -22,8 +22,11 @@ const (
 func (x *explainer[S]) fromStates(o *Object, answer Answer) (Explanation, bool) {
 	large := len(o.Ops) > 4*handful // then only what the model reduces it to can be judged soon
 	c := x.spec.compile(o, large)
-	found, ok := refuted{c.opAt(o.Index[answer.At]), answer.found}, true
-	if !large || answer.Verdict != frontier.Illegal {
+	var found refuted
+	ok := large && answer.Verdict == frontier.Illegal
+	if ok {
+		found = refuted{c.opAt(o.Index[answer.At]), answer.found}
+	} else {
 		found, ok = x.refute(c)
 	}
 	if !ok || found.at < 0 {
@@ -40,17 +43,16 @@ func (x *explainer[S]) fromStates(o *Object, answer Answer) (Explanation, bool) 
 	if end < 0 {
 		return Explanation{}, false
 	}
-	if found.at != end {
-		found = refuted{at: end}
-	}
 	best := len(trail) - 1
 	for i := best; i >= 0; i-- {
 		if x.readable(c, &trail[i], until) {
 			best = i
 		}
 	}
-	told, ok := x.begin(c, &trail[best], end, until)
-	told.Found = found.found
+	told, ok := x.begin(c, &trail[best], end, until, large)
+	if ok && told.Refuted == x.object.placeOf(c.object.Index[c.places[found.at]]) {
+		told.Found = found.found
+	}
 	return told, ok
 }
 
@@ -75,11 +77,12 @@ func (c *compiled[S]) opAt(index int32) int32 {
 	return int32(slices.IndexFunc(c.places, func(place int32) bool { return c.object.Index[place] == index }))
 }
 
-// lastReturned is the place of the operation that was the last to be answered, -1 where none was.
+// lastReturned is the place of the operation that was the last to be answered, of
+// several at one instant that which was called last; -1 where none was.
 func (o *Object) lastReturned() int {
 	last := -1
 	for i := range o.Ops {
-		if op := &o.Ops[i]; op.Outcome == history.OK && (last < 0 || op.Return > o.Ops[last].Return) {
+		if op := &o.Ops[i]; op.Outcome == history.OK && (last < 0 || op.Return >= o.Ops[last].Return) {
 			last = i
 		}
 	}
@@ -137,7 +140,7 @@ func (c *compiled[S]) suffix(station *frontier.Station[S], until int64) []int32 
 }
 
 // begin makes the explanation that begins at a station, and verifies it.
-func (x *explainer[S]) begin(c *compiled[S], station *frontier.Station[S], last int32, until int64) (Explanation, bool) {
+func (x *explainer[S]) begin(c *compiled[S], station *frontier.Station[S], last int32, until int64, hindsight bool) (Explanation, bool) {
 	list := c.suffix(station, until)
 	o := &Object{H: c.object.H, Key: c.object.Key, First: c.object.First, Anything: c.object.Anything}
 	for _, n := range list {
@@ -163,7 +166,16 @@ func (x *explainer[S]) begin(c *compiled[S], station *frontier.Station[S], last 
 		if !x.illegalFrom(c, o, start, begun) {
 			return Explanation{}, false
 		}
-		o, start = x.fewFrom(c, o, start, begun, c.object.Index[c.places[last]])
+		// What the model reduces may know what is told up to the end: then the answer there
+		// belongs to the proof.
+		keep := int32(-1)
+		if hindsight {
+			keep = c.object.Index[c.places[last]]
+		}
+		o, start = x.fewFrom(c, o, start, begun, keep)
+		if end := o.lastReturned(); !hindsight && end >= 0 && o.Index[end] != c.object.Index[c.places[last]] {
+			last = c.opAt(o.Index[end])
+		}
 	}
 	was := map[int32]bool{}
 	for _, n := range list {
@@ -207,11 +219,11 @@ func (x *explainer[S]) illegalFrom(c *compiled[S], o *Object, start []frontier.C
 	return len(part.ops) == len(o.Ops) && part.problem.Judge(x.ctx, x.limits).Verdict == frontier.Illegal
 }
 
-// fewFrom leaves out observers and forgets what it can, from given configurations. The
-// operation that is refuted stays.
-func (x *explainer[S]) fewFrom(c *compiled[S], o *Object, start []frontier.Config[S], begun map[int32]bool, refuted int32) (*Object, []frontier.Config[S]) {
+// fewFrom leaves out observers and forgets what it can, from given configurations, but
+// for one operation that is kept.
+func (x *explainer[S]) fewFrom(c *compiled[S], o *Object, start []frontier.Config[S], begun map[int32]bool, keep int32) (*Object, []frontier.Config[S]) {
 	for i := 0; i < len(o.Ops) && x.inTime(); {
-		if c.spec.observes(o.Op(i)) && o.Index[i] != refuted {
+		if c.spec.observes(o.Op(i)) && o.Index[i] != keep {
 			less, fewer := leaveOut(o, start, i)
 			if x.illegalFrom(c, less, fewer, begun) {
 				o, start = less, fewer
@@ -221,7 +233,7 @@ func (x *explainer[S]) fewFrom(c *compiled[S], o *Object, start []frontier.Confi
 		i++
 	}
 	for i := 0; i < len(o.Ops) && x.inTime(); i++ {
-		if o.Ops[i].Outcome != history.OK || c.spec.observes(o.Op(i)) || o.Index[i] == refuted {
+		if o.Ops[i].Outcome != history.OK || c.spec.observes(o.Op(i)) || o.Index[i] == keep {
 			continue
 		}
 		ops := slices.Clone(o.Ops)

@@ -26,7 +26,7 @@ type planted struct {
 	unknown       float64
 	// wide says that an operation takes hundreds of steps: the proof of a large one takes long.
 	wide   bool
-	plants        map[string]func(h *history.History)
+	plants map[string]func(h *history.History)
 }
 
 var plantedIn = []planted{

@@ -42,6 +42,7 @@ type texts struct {
 type piece struct {
 	sources int
 	seen    int64 // the earliest return of the reads that have it
+	last    int64 // and the latest
 }
 
 // reduceKV leaves out puts and appends of unknown outcome whose text is part of no
@@ -151,6 +152,7 @@ func (t *texts) findPieces() {
 	}
 	at(kvText(t.o.H, t.o.First)).sources++
 	firstSeen := make([]int64, len(t.read)) // by text: the earliest return of its reads
+	lastSeen := make([]int64, len(t.read))  // and the latest
 	for i := range firstSeen {
 		firstSeen[i] = history.Open
 	}
@@ -160,13 +162,13 @@ func (t *texts) findPieces() {
 			at(kvText(t.o.H, op.Value)).sources++
 		} else if op.Known() && op.Result != history.None {
 			n := t.byRead[kvText(t.o.H, op.Result)]
-			firstSeen[n] = min(firstSeen[n], op.Return)
+			firstSeen[n], lastSeen[n] = min(firstSeen[n], op.Return), max(lastSeen[n], op.Return)
 		}
 	}
 	for n, text := range t.read {
 		for _, one := range t.split(text) {
 			p := at(one)
-			p.seen = min(p.seen, firstSeen[n])
+			p.seen, p.last = min(p.seen, firstSeen[n]), max(p.last, lastSeen[n])
 		}
 	}
 }
@@ -174,8 +176,9 @@ func (t *texts) findPieces() {
 // seenAfter reports whether a piece is part of a text that a read was told that
 // returned at an instant or later.
 func (t *texts) seenAfter(one string, instant int64) bool {
-	if t.marked && one != "" && t.pieces[one].seen == history.Open {
-		return false
+	if t.marked && one != "" {
+		p := t.pieces[one]
+		return p.seen != history.Open && p.last >= instant
 	}
 	for i := len(t.o.Ops) - 1; i >= 0; i-- {
 		op := t.o.Op(i)
