@@ -41,8 +41,10 @@ func tellGeneral(h *history.History, m model.Model, o *model.Object, told model.
 		ops[i] = &h.Ops[o.Index[place]]
 	}
 	t := generalTeller{h: h, digits: decimals(ops)}
-	if told.Before > 0 {
-		proof.Story = append(proof.Story, fmt.Sprintf("Before these went %s. In whatever order that respects the clock, they left the %s %s.",
+	if told.Why != "" {
+		proof.Story = append(proof.Story, fmt.Sprintf("These count: %s, and %s that had been called before the answer.", plural(len(told.Places), "operation"), plural(told.Before, "other")))
+	} else if told.Before > 0 {
+		proof.Story = append(proof.Story, fmt.Sprintf("Before these went %s. In whatever order that respects the clock and explains what was told, they left the %s %s.",
 			plural(told.Before, "operation"), m.ModelName(), orList(told.Start)))
 	}
 	for i, place := range places {
@@ -136,10 +138,10 @@ func (t generalTeller) conclusion(o *model.Object, told model.Explanation) strin
 	if answer != "" {
 		begin += fmt.Sprintf(", which was told %s", answer)
 	}
-	if len(told.Found) == 0 {
-		return begin + "."
+	if len(told.Found) > 0 {
+		begin += ": in every order it finds " + orList(told.Found)
 	}
-	return begin + ": in every order it finds " + orList(told.Found) + "."
+	return strings.TrimSpace(begin + ". " + told.Why)
 }
 
 // orList writes alternatives, of many the first ones.

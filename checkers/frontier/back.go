@@ -111,5 +111,6 @@ func (e *engine[S]) undo(event int32) {
 	if op.Needs != None {
 		e.pending[op.Needs]++
 	}
+	e.countCalled(event, 1)
 	e.remove(event)
 }

@@ -23,13 +23,16 @@ type engine[S comparable] struct {
 	stride  int
 	changes []uint64 // bits of those under way that are no observers
 
-	underway  []int32 // changes that return, by their returns
-	observers []int32 // observers under way
-	fresh     []int32 // observers called since the last return
-	open      []int32 // classes with changes of unknown outcome that were called
-	calls     int     // operations that were called
-	called    []int32 // by class: how many of those
-	sample    []int32 // by class: one of those, None where there is none yet
+	underway  []int32   // changes that return, by their returns
+	observers []int32   // observers under way
+	fresh     []int32   // observers called since the last return
+	open      []int32   // classes with changes of unknown outcome that were called
+	calls     int       // operations that were called
+	called    []int32   // by class: how many of those
+	sample    []int32   // by class: one of those, None where there is none yet
+	asks      [][]int32 // by operation: what it can't be taken without
+	asking    []int32   // by number: answered operations that ask for it and are not called yet
+	left      []int32
 	pending   []int32 // by holding: answered operations that need it and are not called yet
 	lastCall  []int64 // by holding: the latest call of those
 	soonest   []int64 // by operation: the earliest return of changes among it and all that follow
@@ -50,6 +53,10 @@ type engine[S comparable] struct {
 	full     int  // up to which event all configurations are kept
 	narrowed bool // somewhere they were not
 	saved    [savedKinds]checkpoint
+	joined   bool // configurations of one state are joined
+	loose    *loose[S]
+	patience int  // how many steps may be made before the loose search is asked
+	refuted  bool // by the loose search
 	// fromStart says that the last time the search went back to the beginning.
 	fromStart bool
 	handled   int // returns
@@ -85,6 +92,9 @@ func newEngine[S comparable](ctx context.Context, p *Problem[S], limits Limits) 
 	}
 	if p.Holds != nil {
 		e.countHoldings()
+	}
+	if p.Asks != nil {
+		e.countAsks()
 	}
 	if p.Lost != nil {
 		e.following = make([]int32, len(p.Ops)+1)
@@ -166,15 +176,19 @@ func (e *engine[S]) judge() Answer[S] {
 		} else {
 			back *= 8
 		}
+		if back > 8*firstBack && e.refutedLoosely(dead) {
+			break
+		}
 		// From the beginning twice: first with one of the configurations that
 		// differ in their usage only, then with all.
 		if e.saved[savedKinds-1].pos >= dead-back && e.wide >= dead && e.fromStart {
 			e.full = dead
 		}
 		e.goBack(dead, back)
+		e.patience = e.answer.Steps + patience
 	}
 	e.answer.Returns = e.handled
-	if e.reason != "" {
+	if e.reason != "" && !e.refuted {
 		e.answer.Verdict, e.answer.Reason = Undecided, e.reason
 	} else if e.answer.Verdict != Illegal {
 		e.answer.Verdict = Legal
@@ -206,7 +220,7 @@ func (e *engine[S]) settled() bool {
 // next handles one event.
 func (e *engine[S]) next() {
 	event := e.events[e.pos]
-	if base := &e.saved[savedKinds-1]; !base.set && (len(e.open) > 0 || event >= 0 && e.p.Ops[event].Return == Never) {
+	if base := &e.saved[savedKinds-1]; !base.set && !e.joined && (len(e.open) > 0 || event >= 0 && e.p.Ops[event].Return == Never) {
 		e.saveAt(savedKinds - 1)
 	}
 	e.pos++
@@ -217,7 +231,9 @@ func (e *engine[S]) next() {
 	e.returned(^event)
 	e.handled++
 	e.collect()
-	e.save()
+	if !e.joined {
+		e.save()
+	}
 }
 
 func (e *engine[S]) call(n int32) {
@@ -233,6 +249,7 @@ func (e *engine[S]) call(n int32) {
 	if op.Needs != None {
 		e.pending[op.Needs]--
 	}
+	e.countCalled(n, -1)
 	if op.Observer {
 		e.observers = append(e.observers, n)
 		e.fresh = append(e.fresh, n)
@@ -357,6 +374,10 @@ const lookEvery = 1 << 10
 
 // look notes when a limit is reached.
 func (e *engine[S]) look() {
+	if e.wide > 0 && e.pos <= e.wide && !e.joined && e.answer.Steps > e.patience && e.refutedLoosely(e.wide) {
+		e.reason = "the loose search found that there is no order"
+		return
+	}
 	held := e.size()
 	e.answer.Bytes = max(e.answer.Bytes, held)
 	switch {
@@ -377,41 +398,8 @@ func (e *engine[S]) size() int64 {
 	if e.p.Held != nil {
 		held += e.p.Held()
 	}
+	if e.loose != nil && e.loose.engine != nil {
+		held += e.loose.held
+	}
 	return held
-}
-
-// export lists the frontier's configurations.
-func (e *engine[S]) export() []Config[S] {
-	var configs []Config[S]
-	for at := 0; at < len(e.rows); at += e.stride {
-		row := e.rows[at : at+e.stride]
-		e.settle(row, e.fresh)
-		c := Config[S]{State: e.states.all[uint32(row[0])]}
-		for _, list := range [][]int32{e.underway, e.observers} {
-			for _, n := range list {
-				if slot := e.slots[n]; row[1+slot/64]>>(slot%64)&1 == 1 {
-					c.Taken = append(c.Taken, n)
-				}
-			}
-		}
-		c.Taken = append(c.Taken, e.takenUnknown(uint32(row[0]>>32))...)
-		configs = append(configs, c)
-	}
-	return configs
-}
-
-// takenUnknown names operations for what a usage counts: the earliest of each class.
-func (e *engine[S]) takenUnknown(usage uint32) []int32 {
-	list := e.usages.list(usage)
-	var taken []int32
-	for i := 0; i < len(list); i += 2 {
-		left := list[i+1]
-		for n := 0; left > 0; n++ {
-			if op := &e.p.Ops[n]; op.Return == Never && op.Class == int32(list[i]) {
-				taken = append(taken, int32(n))
-				left--
-			}
-		}
-	}
-	return taken
 }

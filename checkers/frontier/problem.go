@@ -65,6 +65,13 @@ type Problem[S comparable] struct {
 	// Lost says that an observer is not legal in a state, nor in any that can follow. nil:
 	// of none.
 	Lost func(state S, op int32) bool
+	// Asks appends the numbers of what an operation that returns can't be taken without,
+	// from 0 to Asked-1, and Leaves those of what is so in a state and, once it went
+	// on to the next, never again. As with Holds, but a state may have several. nil:
+	// there are none.
+	Asks   func(op int32, to []int32) []int32
+	Leaves func(state, next S, to []int32) []int32
+	Asked  int
 	// Bytes is what a state occupies beyond its own size, and Held what Step
 	// keeps in tables of its own. nil is nothing.
 	Bytes func(state S) int64
@@ -117,51 +124,4 @@ const FoundLimit = 64
 func (p *Problem[S]) Judge(ctx context.Context, limits Limits) Answer[S] {
 	e := newEngine(ctx, p, limits)
 	return e.judge()
-}
-
-// Station is a moment of a search: just before an operation returns.
-type Station[S comparable] struct {
-	// At is the place of the operation that is about to return.
-	At int32
-	// Configs are all configurations that are possible then; those that another
-	// dominates are left out.
-	Configs []Config[S]
-	// Calls is how many operations were called by then: the first ones of Ops.
-	Calls int
-}
-
-// Trail returns the stations before the last returns up to that of an operation,
-// at most so many. It is false where a limit was reached.
-func (p *Problem[S]) Trail(ctx context.Context, limits Limits, at int32, most int) ([]Station[S], bool) {
-	e := newEngine(ctx, p, limits)
-	e.wide, e.full = len(e.events), len(e.events)
-	var trail []Station[S]
-	first := e.returnsBefore(at) - most + 1
-	for e.pos < len(e.events) {
-		event := e.events[e.pos]
-		if event < 0 && e.handled >= first {
-			trail = append(trail, Station[S]{At: ^event, Configs: e.export(), Calls: e.pos - e.handled})
-		}
-		if event == ^at {
-			return trail, true
-		}
-		if e.next(); e.reason != "" || len(e.rows) == 0 {
-			return nil, false
-		}
-	}
-	return nil, false
-}
-
-// returnsBefore counts the returns before that of an operation.
-func (e *engine[S]) returnsBefore(at int32) int {
-	n := 0
-	for _, event := range e.events {
-		if event == ^at {
-			break
-		}
-		if event < 0 {
-			n++
-		}
-	}
-	return n
 }

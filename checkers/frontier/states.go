@@ -186,6 +186,28 @@ func (t *usages) plus(n uint32, class int32) uint32 {
 	return t.intern(made)
 }
 
+// both is a list of what two lists have in common.
+func (t *usages) both(a, b uint32) uint32 {
+	if t.within(a, b) {
+		return a
+	}
+	made := t.made[:0]
+	one, other := t.list(a), t.list(b)
+	for i, j := 0, 0; i < len(one) && j < len(other); {
+		switch {
+		case one[i] < other[j]:
+			i += 2
+		case one[i] > other[j]:
+			j += 2
+		default:
+			made = append(made, one[i], min(one[i+1], other[j+1]))
+			i, j = i+2, j+2
+		}
+	}
+	t.made = made
+	return t.intern(made)
+}
+
 // within reports whether a took no more of any class than b.
 func (t *usages) within(a, b uint32) bool {
 	if a == b || a == 0 {

@@ -14,6 +14,10 @@ type table struct {
 	// single keeps one row of those that differ in their usage only, and dropped says
 	// that one was left out for that.
 	single, dropped bool
+	// joined makes one row of those that differ in their usage, or in the observers
+	// that they took: one that dominates them all, though nobody may get there.
+	joined bool
+	made   []uint64
 }
 
 func rowOf(state, usage uint32) uint64 { return uint64(state) | uint64(usage)<<32 }
@@ -97,6 +101,9 @@ func (t *table) put(row, changes []uint64, u *usages) bool {
 // putInto adds a row to the chain of those that have its key. It is put after all
 // rows that are there, so that who goes through the rows comes to it.
 func (t *table) putInto(first int32, row []uint64, u *usages) bool {
+	if t.joined {
+		row = t.join(first, row, u)
+	}
 	for n := first; n >= 0; n = t.links[n] - 1 {
 		if t.dead[n] {
 			continue
@@ -120,6 +127,23 @@ func (t *table) putInto(first int32, row []uint64, u *usages) bool {
 	t.links[first] = int32(len(t.links))
 	t.live++
 	return true
+}
+
+// join is a row that dominates both a row and the one of its key that is there.
+func (t *table) join(first int32, row []uint64, u *usages) []uint64 {
+	made := append(t.made[:0], row...)
+	for n := first; n >= 0; n = t.links[n] - 1 {
+		if t.dead[n] {
+			continue
+		}
+		other := t.row(int(n))
+		made[0] = rowOf(uint32(made[0]), u.both(uint32(made[0]>>32), uint32(other[0]>>32)))
+		for i := 1; i < len(made); i++ {
+			made[i] |= other[i]
+		}
+	}
+	t.made = made
+	return made
 }
 
 func (t *table) grow(changes []uint64) {

@@ -21,6 +21,7 @@ func Counter() Spec[Sum] {
 		Kinds:  []history.Kind{history.Add, history.Read},
 		Always: putsAlways,
 		Fresh:  freshCounter,
+		refute: refuteCounter,
 	}
 }
 

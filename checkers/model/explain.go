@@ -22,7 +22,8 @@ type Explanation struct {
 	// Refuted is the place of the operation at whose return no order was left.
 	Refuted int
 	// Before is how many operations went before that are not among these, and
-	// Start the states that they can have left, whatever their order.
+	// Start the states that they can have left, whatever their order, if it explains
+	// what was told up to the refuted operation.
 	Before int
 	Start  []string
 	// Open is how many more operations were under way: whether and when they took
@@ -31,12 +32,16 @@ type Explanation struct {
 	// Found are the states in which the refuted operation was tried: it was told
 	// what it can be told in none of them.
 	Found []string
+	// Why is an argument that needs no search: a sentence on what the refuted operation
+	// finds.
+	Why string
 	// Whole says that there was no time to find fewer operations.
 	Whole bool
 }
 
-// bruteUpTo is how many operations are judged by trying every order.
-const bruteUpTo = 14
+// bruteUpTo is how many operations are judged by trying every order: where each order
+// leaves another state, as on a list, there are 40,320 of eight.
+const bruteUpTo = 8
 
 // handful is how many operations a person follows.
 const handful = 12
@@ -57,22 +62,43 @@ type explainer[S comparable] struct {
 // to be illegal within the limits.
 func (s Spec[S]) Explain(ctx context.Context, o *Object, limits frontier.Limits) (Explanation, bool) {
 	x := &explainer[S]{spec: s, ctx: ctx, limits: limits, object: o}
+	if r, refuted := s.refuted(o); refuted {
+		if cut := o.until(o.Ops[r.place].Return, x.observes(o)); len(cut.Ops) > 4*handful {
+			return x.argue(r), true
+		}
+	}
 	answer := s.Judge(ctx, o, limits)
 	if answer.Verdict != frontier.Illegal {
 		return Explanation{}, false
 	}
-	cut := x.prefix(answer)
+	cut, answer := x.prefix(answer)
 	if s.Separable {
 		cut = x.fewValues(cut)
-		cut = x.fewOps(cut)
+		cut, answer = x.fewOps(cut), Answer{} // it was on more than what is left
 		if len(cut.Ops) <= handful {
 			return x.tell(cut), true
 		}
 	}
-	if told, ok := x.fromStates(cut); ok {
+	if told, ok := x.fromStates(cut, answer); ok {
 		return told, true
 	}
 	return x.tell(x.fewOps(cut)), true
+}
+
+// argue is an explanation by what the model knows without a search, about an object that
+// is too large to show the operations that it counts.
+func (x *explainer[S]) argue(r refutation) Explanation {
+	told := Explanation{Places: append([]int{r.place}, r.with...), Refuted: r.place, Why: r.why}
+	slices.Sort(told.Places)
+	told.Forgotten = make([]bool, len(told.Places))
+	told.Found = r.finds()
+	for i := range x.object.Ops {
+		if x.object.Ops[i].Call <= x.object.Ops[r.place].Return {
+			told.Before++
+		}
+	}
+	told.Before -= len(told.Places)
+	return told
 }
 
 func (x *explainer[S]) inTime() bool {
@@ -94,20 +120,25 @@ func (x *explainer[S]) observes(o *Object) func(op Op) bool {
 }
 
 // prefix finds the first return up to which the object is illegal. It is not before
-// the one at which the search gave up, and seldom long after it.
-func (x *explainer[S]) prefix(answer Answer) *Object {
+// the one at which the search gave up, and seldom long after it. The answer is that on the
+// part, Undecided where it is not known.
+func (x *explainer[S]) prefix(answer Answer) (*Object, Answer) {
 	returns := x.object.returns()
 	observes := x.observes(x.object)
 	low, _ := slices.BinarySearch(returns, answer.Until) // the one before is legal, or nearly
 	low--
+	var last Answer
 	shows := func(at int) *Object {
-		if cut := x.object.until(returns[at], observes); x.illegal(cut) {
-			return cut
+		cut := x.object.until(returns[at], observes)
+		one := x.spec.Judge(x.ctx, cut, x.limits)
+		if one.Verdict != frontier.Illegal {
+			return nil
 		}
-		return nil
+		last = one
+		return cut
 	}
 	best, high := x.object, len(returns)-1
-	for step := 1; ; step *= 2 {
+	for step := 1; ; step *= 4 {
 		at := low + step
 		if at >= high {
 			break
@@ -129,19 +160,20 @@ func (x *explainer[S]) prefix(answer Answer) *Object {
 	if best == x.object {
 		best = x.object.until(returns[high], observes)
 	}
-	return best
+	return best, last
 }
 
 // fewValues leaves out as many values as it can: it tries the latest ones, twice as
 // many each time, and then part by part (Zeller and Hildebrandt's delta debugging).
 func (x *explainer[S]) fewValues(o *Object) *Object {
 	all := o.valuesByAge()
+	base := o
 	only := func(values []history.Value) *Object {
 		in := make(map[history.Value]bool, len(values))
 		for _, v := range values {
 			in[v] = true
 		}
-		return o.without(func(v history.Value) bool { return !in[v] })
+		return base.without(func(v history.Value) bool { return !in[v] })
 	}
 	kept, best := all, o
 	for count := 2; count < len(all) && x.inTime(); count *= 2 {
@@ -150,6 +182,7 @@ func (x *explainer[S]) fewValues(o *Object) *Object {
 			break
 		}
 	}
+	base = best
 	for chunk := len(kept) / 2; chunk > 0 && x.inTime(); {
 		removed := false
 		for from := 0; from < len(kept) && x.inTime(); {
@@ -232,11 +265,10 @@ func (x *explainer[S]) forget(o *Object) *Object {
 func (x *explainer[S]) tell(o *Object) Explanation {
 	told := Explanation{Refuted: -1, Whole: len(o.Ops) > 4*handful}
 	c := x.spec.compile(o, false)
-	found := c.problem.Judge(x.ctx, x.limits)
 	x.place(&told, o)
-	if found.Verdict == frontier.Illegal {
-		told.Refuted = x.object.placeOf(o.Index[c.places[found.At]])
-		told.Found = x.states(&c.spec, o, found.Found)
+	if found, ok := x.refute(c); ok {
+		told.Refuted = x.object.placeOf(o.Index[c.places[found.at]])
+		told.Found = found.found
 	}
 	if o.H != x.object.H {
 		told.Values = o.valuesByAge()
@@ -258,16 +290,6 @@ func (x *explainer[S]) place(told *Explanation, o *Object) {
 			continue // parts of one operation
 		}
 		told.Places = append(told.Places, place)
-		told.Forgotten = append(told.Forgotten, o.Ops[i].Outcome != x.object.Ops[place].Outcome)
+		told.Forgotten = append(told.Forgotten, o.Ops[i].Outcome == history.Info && x.object.Ops[place].Outcome != history.Info)
 	}
-}
-
-// states describes states, each once, in order.
-func (x *explainer[S]) states(spec *Spec[S], o *Object, states []S) []string {
-	var texts []string
-	for _, state := range states {
-		texts = append(texts, spec.describe(o, state))
-	}
-	slices.Sort(texts)
-	return slices.Compact(texts)
 }

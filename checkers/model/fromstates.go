@@ -12,48 +12,96 @@ const (
 	trailLength = 40 // returns before the last one at which it may begin
 	startStates = 4  // states that a person can keep in mind
 	startLimit  = 64 // configurations
+	mostShown   = 96 // operations from there on that are judged again, and left out where that can be
 )
 
 // fromStates explains by the last few operations, and by the states that all before
 // can have left: every order of those ends in one of them, with some of the
 // operations under way taken. It begins as early as few states and few operations
 // are all that is needed, so that it shows how the last states came about.
-func (x *explainer[S]) fromStates(o *Object) (Explanation, bool) {
-	c := x.spec.compile(o, false)
-	found := c.problem.Judge(x.ctx, x.limits)
-	if found.Verdict != frontier.Illegal {
+func (x *explainer[S]) fromStates(o *Object, answer Answer) (Explanation, bool) {
+	large := len(o.Ops) > 4*handful // then only what the model reduces it to can be judged soon
+	c := x.spec.compile(o, large)
+	var found refuted
+	ok := large && answer.Verdict == frontier.Illegal
+	if ok {
+		found = refuted{c.opAt(o.Index[answer.At]), answer.found}
+	} else {
+		found, ok = x.refute(c)
+	}
+	if !ok || found.at < 0 {
 		return Explanation{}, false
 	}
-	trail, ok := c.problem.Trail(x.ctx, x.limits, found.At, trailLength)
-	if !ok || len(trail) == 0 {
+	trail := c.problem.Trail(x.ctx, x.limits, found.at, trailLength)
+	if len(trail) == 0 {
+		return Explanation{}, false
+	}
+	// The part ends with the operation without whose answer there is an order. A search
+	// that knew what would be asked for may have given up sooner.
+	last := o.lastReturned()
+	end, until := c.opAt(o.Index[last]), o.Ops[last].Return
+	if end < 0 {
 		return Explanation{}, false
 	}
 	best := len(trail) - 1
 	for i := best; i >= 0; i-- {
-		if x.readable(c, &trail[i], found.At) {
+		if x.readable(c, &trail[i], until) {
 			best = i
 		}
 	}
-	told, ok := x.begin(c, &trail[best], found.At)
-	if ok {
-		told.Found = x.states(&c.spec, c.object, found.Found)
+	told, ok := x.begin(c, &trail[best], end, until, large)
+	if ok && told.Refuted == x.object.placeOf(c.object.Index[c.places[found.at]]) {
+		told.Found = found.found
 	}
 	return told, ok
 }
 
+// refuted is the operation of a problem at whose return no order is left, and what it
+// finds instead of what it was told.
+type refuted struct {
+	at    int32
+	found []string
+}
+
+// refute judges an object once more, without what the model reduces.
+func (x *explainer[S]) refute(c *compiled[S]) (refuted, bool) {
+	if r, wrong := x.spec.refuted(c.object); wrong {
+		return refuted{c.opAt(c.object.Index[r.place]), r.finds()}, true
+	}
+	found := c.problem.Judge(x.ctx, x.limits)
+	return refuted{found.At, c.spec.describeAll(c.object, found.Found)}, found.Verdict == frontier.Illegal
+}
+
+// opAt is the problem's first operation with an index in the history, -1 where it has none.
+func (c *compiled[S]) opAt(index int32) int32 {
+	return int32(slices.IndexFunc(c.places, func(place int32) bool { return c.object.Index[place] == index }))
+}
+
+// lastReturned is the place of the operation that was the last to be answered, of
+// several at one instant that which was called last; -1 where none was.
+func (o *Object) lastReturned() int {
+	last := -1
+	for i := range o.Ops {
+		if op := &o.Ops[i]; op.Outcome == history.OK && (last < 0 || op.Return >= o.Ops[last].Return) {
+			last = i
+		}
+	}
+	return last
+}
+
 // readable reports whether a person can follow from a station on.
-func (x *explainer[S]) readable(c *compiled[S], station *frontier.Station[S], last int32) bool {
+func (x *explainer[S]) readable(c *compiled[S], station *frontier.Station[S], until int64) bool {
 	states := map[S]bool{}
 	for _, config := range station.Configs {
 		states[config.State] = true
 	}
-	return len(states) <= startStates && len(station.Configs) <= startLimit && c.shown(station, last) <= handful
+	return len(states) <= startStates && len(station.Configs) <= startLimit && c.shown(station, until) <= handful
 }
 
 // shown counts the operations that a person has to follow from a station on.
-func (c *compiled[S]) shown(station *frontier.Station[S], last int32) int {
+func (c *compiled[S]) shown(station *frontier.Station[S], until int64) int {
 	n := 0
-	for _, op := range c.suffix(station, last) {
+	for _, op := range c.suffix(station, until) {
 		if !c.hidden(station, op) {
 			n++
 		}
@@ -69,8 +117,8 @@ func (c *compiled[S]) hidden(station *frontier.Station[S], op int32) bool {
 
 // suffix lists the operations that matter from a station up to the last return: those
 // under way that are not taken in every configuration, and those called later.
-func (c *compiled[S]) suffix(station *frontier.Station[S], last int32) []int32 {
-	now, until := c.problem.Ops[station.At].Return, c.problem.Ops[last].Return
+func (c *compiled[S]) suffix(station *frontier.Station[S], until int64) []int32 {
+	now := c.problem.Ops[station.At].Return
 	taken := map[int32]int{}
 	for _, config := range station.Configs {
 		for _, op := range config.Taken {
@@ -92,8 +140,8 @@ func (c *compiled[S]) suffix(station *frontier.Station[S], last int32) []int32 {
 }
 
 // begin makes the explanation that begins at a station, and verifies it.
-func (x *explainer[S]) begin(c *compiled[S], station *frontier.Station[S], last int32) (Explanation, bool) {
-	list := c.suffix(station, last)
+func (x *explainer[S]) begin(c *compiled[S], station *frontier.Station[S], last int32, until int64, hindsight bool) (Explanation, bool) {
+	list := c.suffix(station, until)
 	o := &Object{H: c.object.H, Key: c.object.Key, First: c.object.First, Anything: c.object.Anything}
 	for _, n := range list {
 		place := c.places[n]
@@ -108,15 +156,26 @@ func (x *explainer[S]) begin(c *compiled[S], station *frontier.Station[S], last 
 			}
 		}
 	}
-	begun := 0 // operations that may be taken at the start
-	for begun < len(list) && int(list[begun]) < station.Calls {
-		begun++
+	begun := map[int32]bool{} // operations that may be taken at the start
+	for _, n := range list {
+		if int(n) < station.Calls {
+			begun[c.object.Index[c.places[n]]] = true
+		}
 	}
-	if len(o.Ops) <= 18 { // trying every order takes no time then; the search has decided the rest
-		if legal, err := c.spec.forceFrom(o, start); err != nil || legal {
+	if len(o.Ops) <= mostShown {
+		if !x.illegalFrom(c, o, start, begun) {
 			return Explanation{}, false
 		}
-		o, start = x.fewFrom(c, o, start, c.object.Index[c.places[last]])
+		// What the model reduces may know what is told up to the end: then the answer there
+		// belongs to the proof.
+		keep := int32(-1)
+		if hindsight {
+			keep = c.object.Index[c.places[last]]
+		}
+		o, start = x.fewFrom(c, o, start, begun, keep)
+		if end := o.lastReturned(); !hindsight && end >= 0 && o.Index[end] != c.object.Index[c.places[last]] {
+			last = c.opAt(o.Index[end])
+		}
 	}
 	was := map[int32]bool{}
 	for _, n := range list {
@@ -128,13 +187,13 @@ func (x *explainer[S]) begin(c *compiled[S], station *frontier.Station[S], last 
 	if len(shown.Ops) > handful/2 {
 		shown = o.filter(func(i int) bool { return o.Ops[i].Outcome == history.OK })
 	}
-	told := Explanation{Open: len(o.Ops) - len(shown.Ops), Refuted: x.object.placeOf(c.object.Index[c.places[last]]), Before: station.Calls - begun}
+	told := Explanation{Open: len(o.Ops) - len(shown.Ops), Refuted: x.object.placeOf(c.object.Index[c.places[last]]), Before: station.Calls - len(begun)}
 	x.place(&told, shown)
 	var states []S
 	for _, config := range start {
 		states = append(states, config.State)
 	}
-	told.Start = x.states(&c.spec, c.object, states)
+	told.Start = c.spec.describeAll(c.object, states)
 	return told, true
 }
 
@@ -144,27 +203,42 @@ func (x *explainer[S]) returned(index int32) bool {
 	return x.object.Ops[x.object.placeOf(index)].Outcome == history.OK
 }
 
-// fewFrom leaves out observers and forgets what it can, from given configurations. The
-// operation that is refuted stays.
-func (x *explainer[S]) fewFrom(c *compiled[S], o *Object, start []frontier.Config[S], refuted int32) (*Object, []frontier.Config[S]) {
-	for i := 0; i < len(o.Ops); {
-		if c.spec.observes(o.Op(i)) && o.Index[i] != refuted {
+// illegalFrom reports whether no order explains the operations from given configurations
+// on: by trying every order, or by a search that begins there.
+func (x *explainer[S]) illegalFrom(c *compiled[S], o *Object, start []frontier.Config[S], begun map[int32]bool) bool {
+	if len(o.Ops) <= bruteUpTo {
+		legal, err := c.spec.forceFrom(o, start)
+		return err == nil && !legal
+	}
+	part := &compiled[S]{spec: c.spec, object: o}
+	part.problem.Start = start
+	for part.problem.Begun < len(o.Ops) && begun[o.Index[part.problem.Begun]] {
+		part.problem.Begun++
+	}
+	part.fill()
+	return len(part.ops) == len(o.Ops) && part.problem.Judge(x.ctx, x.limits).Verdict == frontier.Illegal
+}
+
+// fewFrom leaves out observers and forgets what it can, from given configurations, but
+// for one operation that is kept.
+func (x *explainer[S]) fewFrom(c *compiled[S], o *Object, start []frontier.Config[S], begun map[int32]bool, keep int32) (*Object, []frontier.Config[S]) {
+	for i := 0; i < len(o.Ops) && x.inTime(); {
+		if c.spec.observes(o.Op(i)) && o.Index[i] != keep {
 			less, fewer := leaveOut(o, start, i)
-			if legal, err := c.spec.forceFrom(less, fewer); err == nil && !legal {
+			if x.illegalFrom(c, less, fewer, begun) {
 				o, start = less, fewer
 				continue
 			}
 		}
 		i++
 	}
-	for i := range o.Ops {
-		if o.Ops[i].Outcome != history.OK || c.spec.observes(o.Op(i)) || o.Index[i] == refuted {
+	for i := 0; i < len(o.Ops) && x.inTime(); i++ {
+		if o.Ops[i].Outcome != history.OK || c.spec.observes(o.Op(i)) || o.Index[i] == keep {
 			continue
 		}
 		ops := slices.Clone(o.Ops)
 		ops[i] = forgotten(ops[i])
-		less := o.with(ops, o.Index)
-		if legal, err := c.spec.forceFrom(less, start); err == nil && !legal {
+		if less := o.with(ops, o.Index); x.illegalFrom(c, less, start, begun) {
 			o = less
 		}
 	}

@@ -45,6 +45,8 @@ type Answer struct {
 	// that was held.
 	Steps, Widest int
 	Bytes         int64
+
+	found []string // the states in which the operation at At was tried
 }
 
 // compiled is an object as the search takes it.
@@ -64,14 +66,26 @@ func (s Spec[S]) Judge(ctx context.Context, o *Object, limits frontier.Limits) A
 			return s.judgeParts(ctx, o, parts, limits)
 		}
 	}
+	if at, refuted := s.refuted(o); refuted {
+		return Answer{Verdict: frontier.Illegal, At: at.place, Until: o.Ops[at.place].Return, found: at.finds()}
+	}
 	c := s.compile(o, true)
 	found := c.problem.Judge(ctx, limits)
 	answer := Answer{Verdict: found.Verdict, Reason: found.Reason, Steps: found.Steps, Widest: found.Widest, Bytes: found.Bytes}
 	if found.Verdict == frontier.Illegal {
 		answer.At = o.placeOf(c.object.Index[c.places[found.At]])
 		answer.Until = c.problem.Ops[found.At].Return
+		answer.found = c.spec.describeAll(c.object, found.Found)
 	}
 	return answer
+}
+
+// refuted asks the model whether the object is illegal for a reason that needs no search.
+func (s *Spec[S]) refuted(o *Object) (refutation, bool) {
+	if s.refute == nil {
+		return refutation{}, false
+	}
+	return s.refute(o)
 }
 
 // placeOf is the place of the first operation with an index in the history.
@@ -91,7 +105,7 @@ func (s Spec[S]) judgeParts(ctx context.Context, o *Object, parts []*Object, lim
 		one := s.Judge(ctx, part, limits)
 		all.Steps, all.Widest, all.Bytes = all.Steps+one.Steps, max(all.Widest, one.Widest), max(all.Bytes, one.Bytes)
 		if one.Verdict == frontier.Illegal {
-			all.Verdict, all.At, all.Until = one.Verdict, o.placeOf(part.Index[one.At]), one.Until
+			all.Verdict, all.At, all.Until, all.found = one.Verdict, o.placeOf(part.Index[one.At]), one.Until, one.found
 			return all
 		}
 		if one.Verdict == frontier.Undecided {
@@ -108,6 +122,15 @@ func (s Spec[S]) compile(o *Object, reduce bool) *compiled[S] {
 	if reduce && c.spec.Reduce != nil {
 		c.object = c.spec.Reduce(&c.spec, o)
 	}
+	for _, state := range c.spec.Initial(c.object) {
+		c.problem.Start = append(c.problem.Start, frontier.Config[S]{State: state})
+	}
+	c.fill()
+	return c
+}
+
+// fill makes the problem of the object and the specification.
+func (c *compiled[S]) fill() {
 	p := &c.problem
 	p.Ops = make([]frontier.Op, 0, len(c.object.Ops))
 	c.ops = make([]history.Op, 0, len(c.object.Ops))
@@ -116,10 +139,7 @@ func (s Spec[S]) compile(o *Object, reduce bool) *compiled[S] {
 		c.add(i)
 	}
 	p.Classes = classify(c.object.H, c.ops, p.Ops)
-	for _, state := range c.spec.Initial(c.object) {
-		p.Start = append(p.Start, frontier.Config[S]{State: state})
-	}
-	h := o.H
+	h := c.object.H
 	step := c.spec.Step
 	p.Step = func(state S, op int32) (S, bool) { return step(state, Op{&c.ops[op], h}) }
 	if branch := c.spec.Branch; branch != nil {
@@ -131,11 +151,14 @@ func (s Spec[S]) compile(o *Object, reduce bool) *compiled[S] {
 	if lost := c.spec.Lost; lost != nil {
 		p.Lost = func(state S, op int32) bool { return lost(state, Op{&c.ops[op], h}) }
 	}
+	if asks := c.spec.asks; asks != nil {
+		p.Asks = func(op int32, to []int32) []int32 { return asks(Op{&c.ops[op], h}, to) }
+		p.Leaves, p.Asked = c.spec.leaves, c.spec.asked
+	}
 	p.Bytes, p.Held = c.spec.Bytes, c.spec.Held
 	if once := c.spec.Once; once != nil {
 		p.Holds, p.Holdings = once.Holds, once.Count
 	}
-	return c
 }
 
 func (c *compiled[S]) add(i int) {

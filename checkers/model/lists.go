@@ -24,8 +24,9 @@ func AppendList() Spec[int32] {
 type chains struct {
 	nodes []chainNode
 	next  map[chainNode]int32
-	lists map[[2]uint32]int32 // by a list's place in the arena: the state that it is
-	reads map[int32]int32     // states that reads were told, numbered
+	lists map[[2]uint32][]int32 // by a list's place in the arena: the states on the way to it
+	steps int64                 // how many those are
+	reads map[int32]int32       // states that reads were told, numbered
 }
 
 type chainNode struct {
@@ -35,17 +36,18 @@ type chainNode struct {
 
 func freshList(*Object) Spec[int32] {
 	s := AppendList()
-	c := &chains{nodes: make([]chainNode, 1), next: map[chainNode]int32{}, lists: map[[2]uint32]int32{}, reads: map[int32]int32{}}
+	c := &chains{nodes: make([]chainNode, 1), next: map[chainNode]int32{}, lists: map[[2]uint32][]int32{}, reads: map[int32]int32{}}
 	s.Initial = func(*Object) []int32 { return []int32{0} }
 	s.Step = c.step
 	s.Lost = c.lost
 	s.Held = func() int64 {
-		return int64(cap(c.nodes))*16 + int64(len(c.next))*40 + int64(len(c.lists)+len(c.reads))*24
+		return int64(cap(c.nodes))*16 + int64(len(c.next))*40 + int64(len(c.lists)+len(c.reads))*48 + c.steps*4
 	}
 	s.Describe = c.describe
 	s.Reduce = func(s *Spec[int32], o *Object) *Object {
 		o = reduceElements(s, o)
 		c.number(s, o)
+		s.Step = c.stepRead
 		return o
 	}
 	return s
@@ -73,6 +75,25 @@ func (c *chains) number(s *Spec[int32], o *Object) {
 	}
 }
 
+// elsewhere is every list that none that was read begins with: it only grows, so it
+// stays one, and no read is told it.
+const elsewhere = int32(-1)
+
+// stepRead makes one state of all lists that are elsewhere. All that were read are in
+// the table by now.
+func (c *chains) stepRead(state int32, op Op) (int32, bool) {
+	if op.Kind != history.Append {
+		return state, !op.Known() || c.list(op) == state
+	}
+	if state == elsewhere {
+		return elsewhere, true
+	}
+	if n, read := c.next[chainNode{state, c.nodes[state].length + 1, op.Value}]; read {
+		return n, true
+	}
+	return elsewhere, true
+}
+
 func (c *chains) step(state int32, op Op) (int32, bool) {
 	if op.Kind == history.Append {
 		return c.add(state, op.Value), true
@@ -82,11 +103,12 @@ func (c *chains) step(state int32, op Op) (int32, bool) {
 
 // lost: a list only grows at its end.
 func (c *chains) lost(state int32, op Op) bool {
-	n := c.list(op)
-	for n > 0 && c.nodes[n].length > c.nodes[state].length {
-		n = c.nodes[n].before
+	if state == elsewhere {
+		return true
 	}
-	return n != state
+	way := c.way(op)
+	length := int(c.nodes[state].length)
+	return length >= len(way) || way[length] != state
 }
 
 func (c *chains) add(list int32, v history.Value) int32 {
@@ -101,19 +123,30 @@ func (c *chains) add(list int32, v history.Value) int32 {
 }
 
 func (c *chains) list(op Op) int32 {
+	way := c.way(op)
+	return way[len(way)-1]
+}
+
+// way lists the states from the empty list to the one that a read was told.
+func (c *chains) way(op Op) []int32 {
 	at := [2]uint32{op.Offset, op.Count}
-	n, made := c.lists[at]
+	way, made := c.lists[at]
 	if !made {
+		way = append(make([]int32, 0, op.Count+1), 0)
 		for _, v := range op.List() {
-			n = c.add(n, v)
+			way = append(way, c.add(way[len(way)-1], v))
 		}
-		c.lists[at] = n
+		c.lists[at] = way
+		c.steps += int64(len(way))
 	}
-	return n
+	return way
 }
 
 // describe writes a state as [1 2 3], of a long one the end.
 func (c *chains) describe(o *Object, state int32) string {
+	if state == elsewhere {
+		return "another list than any that was read"
+	}
 	const most = 12
 	var words []string
 	for n := state; n != 0; n = c.nodes[n].before {

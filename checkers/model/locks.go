@@ -59,6 +59,7 @@ func FencedMutex() Spec[Fenced] {
 		Initial:   firstFenced,
 		Step:      stepFenced,
 		Observes:  func(op Op) bool { return op.Kind == history.Write && op.Expect == history.None },
+		Reduce:    reduceFenced,
 		Describe:  describeFenced,
 	}
 }
@@ -104,6 +105,30 @@ func stepFenced(state Fenced, op Op) (Fenced, bool) {
 		state.Written = op.Expect
 		return state, ok
 	}
+}
+
+// reduceFenced leaves out what can't help anybody, of operations of unknown outcome:
+//
+//   - A write: what it leaves behind is a greater token at most, which no later write
+//     needs.
+//   - An acquisition whose process did not release the lock afterwards: nobody else can,
+//     so no acquisition and no release comes after it. Writes may, and those look at
+//     other writes only.
+func reduceFenced(_ *Spec[Fenced], o *Object) *Object {
+	last := map[int32]int64{} // by process: when its last release returned
+	for i := range o.Ops {
+		if op := &o.Ops[i]; op.Kind == history.Release {
+			last[op.Process] = max(last[op.Process], op.Return)
+		}
+	}
+	return o.filter(func(i int) bool {
+		op := &o.Ops[i]
+		if op.Outcome == history.OK {
+			return true
+		}
+		released, ever := last[op.Process]
+		return op.Kind == history.Release || op.Kind == history.Acquire && ever && released >= op.Call
+	})
 }
 
 func describeFenced(o *Object, state Fenced) string {

@@ -86,18 +86,6 @@ func Objects(h *history.History, m Model, first history.Value) []*Object {
 	return objects
 }
 
-// NewObject is the object of some operations of a history, on one key.
-func NewObject(h *history.History, m Model, first history.Value, index []int32) *Object {
-	o := &Object{H: h, First: first, Anything: h.Header.InitialUnknown}
-	if len(index) > 0 {
-		o.Key = h.Ops[index[0]].Key
-	}
-	for _, i := range index {
-		o.add(m, i)
-	}
-	return o
-}
-
 func (o *Object) add(m Model, i int32) {
 	op := &o.H.Ops[i]
 	if op.Outcome == history.Fail || !m.Fits(op) {

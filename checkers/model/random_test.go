@@ -215,7 +215,10 @@ func (r *registerWorld) do(w *workload, op *history.Op) {
 	}
 }
 
-type multiWorld struct{ values map[history.Key]history.Value }
+type multiWorld struct {
+	values map[history.Key]history.Value
+	unique bool // each value is written once
+}
 
 func (m *multiWorld) ask(w *workload, op *history.Op) {
 	op.Kind = history.Txn
@@ -224,6 +227,9 @@ func (m *multiWorld) ask(w *workload, op *history.Op) {
 		step := history.Micro{Kind: history.Read, Key: history.Key(w.draw.IntN(3)), Value: history.None}
 		if w.draw.IntN(2) == 0 {
 			step.Kind, step.Value = history.Write, history.Value(w.draw.IntN(4))
+			if m.unique {
+				step.Value = w.fresh()
+			}
 		}
 		w.h.Micros = append(w.h.Micros, step)
 		op.Count++
@@ -242,22 +248,30 @@ func (m *multiWorld) do(w *workload, op *history.Op) {
 	}
 }
 
-type kvWorld struct{ text string }
+type kvWorld struct {
+	text   string
+	marked bool   // a text says what it is made of
+	form   string // of its pieces
+}
 
 func (k *kvWorld) ask(w *workload, op *history.Op) {
 	switch n := w.draw.IntN(10); {
 	case n < 4:
 		op.Kind = history.Read
-	case n < 5:
+	case n < 5 && !w.long:
 		op.Kind, op.Value = history.Write, history.Value(w.draw.IntN(4))
 	default:
 		op.Kind, op.Value = history.Append, history.Value(w.draw.IntN(4))
-		if w.long {
-			op.Value = w.intern(fmt.Sprintf("<%d>", w.fresh()))
-		}
 	}
-	if op.Kind == history.Append && len(k.text) > 30 {
+	if most := 30; op.Kind == history.Append && len(k.text) > most && (!w.long || len(k.text) > 5*most) {
 		op.Kind = history.Write
+	}
+	if op.Kind != history.Read && k.marked {
+		n := int(w.fresh())
+		if !w.long && w.draw.IntN(4) == 0 {
+			n = w.draw.IntN(n) // again
+		}
+		op.Value = w.intern(fmt.Sprintf(k.form, n))
 	}
 }
 
@@ -288,12 +302,12 @@ type setWorld struct {
 	in     []history.Value
 	repeat bool
 	list   bool // a list, where elements may be twice
-	most   int
+	rare   int  // a read is so many times rarer
 }
 
 func (s *setWorld) ask(w *workload, op *history.Op) {
 	op.Kind = history.ReadList
-	if w.draw.IntN(3) > 0 || s.most > 0 && w.draw.IntN(20) > 0 {
+	if w.draw.IntN(3) > 0 || s.rare > 0 && w.draw.IntN(s.rare) > 0 {
 		op.Kind, op.Value = history.Append, w.fresh()
 		if s.repeat && w.draw.IntN(2) == 0 {
 			op.Value = history.Value(w.draw.IntN(4))
@@ -403,6 +417,9 @@ func (l *lockWorld) ask(w *workload, op *history.Op) {
 	if w.draw.IntN(12) == 0 && !w.long {
 		op.Kind, op.Expect, op.Value = history.Release, history.None, history.None
 	}
+	if w.long && l.fenced && op.Outcome == history.Info && op.Kind == history.Release && op.Process == l.holder {
+		l.held = false // else nobody ever could
+	}
 	if w.long && op.Kind == history.Acquire && l.held {
 		op.Outcome = history.Fail
 		op.Return = op.Call + 1
@@ -411,6 +428,7 @@ func (l *lockWorld) ask(w *workload, op *history.Op) {
 
 func (l *lockWorld) do(w *workload, op *history.Op) {
 	switch {
+	case w.long && l.fenced && op.Outcome == history.Info:
 	case op.Kind == history.Acquire && !l.held:
 		l.held, l.holder = true, op.Process
 		l.token++
@@ -441,6 +459,9 @@ var randomCases = []struct {
 		return &multiWorld{values: map[history.Key]history.Value{}}, 0
 	}},
 	{"kv", KV(), func(*rand.Rand) (world, history.Value) { return &kvWorld{}, history.Nil }},
+	{"kv with marked pieces", KV(), func(draw *rand.Rand) (world, history.Value) {
+		return &kvWorld{marked: true, form: []string{"x%dy", "%d,"}[draw.IntN(2)]}, history.Nil
+	}},
 	{"set", Set(), func(draw *rand.Rand) (world, history.Value) {
 		return &setWorld{repeat: draw.IntN(3) == 0}, history.Nil
 	}},

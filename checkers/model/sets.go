@@ -54,6 +54,11 @@ func freshSet(o *Object) Spec[int32] {
 	s.Initial = func(*Object) []int32 { return []int32{0} }
 	s.Step = b.stepSet
 	s.Commute = func(a, b Op) bool { return a.Kind == b.Kind }
+	// Nothing is taken out: what a read was not told of was not in there yet.
+	s.Lost = func(state int32, op Op) bool {
+		list := b.list(op)
+		return list < 0 || !b.vectors.within(state, list)
+	}
 	s.Held = b.held
 	s.Describe = b.describe
 	return s

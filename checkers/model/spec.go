@@ -98,7 +98,33 @@ type Spec[S comparable] struct {
 	// any that can follow.
 	Lost func(state S, op Op) bool
 
+	// asks lists the holdings that an operation needs, of several that a state has at
+	// a time, and leaves those that going from a state to another one leaves for good.
+	// Both are set by Reduce.
+	asks   func(op Op, to []int32) []int32
+	leaves func(from, state S, to []int32) []int32
+	asked  int // how many there are
+	// refute may find, without a search, that the object is not legal.
+	refute func(o *Object) (refutation, bool)
+
 	builtin Builtin // which of this package's it is, where that has a judge of its own
+}
+
+// refutation is an operation that no order explains: its place in the object's Ops, and
+// what it would find, in words, where that is known.
+type refutation struct {
+	place int
+	found string
+	with  []int  // places of others that belong to the argument
+	why   string // the argument
+}
+
+// finds is what the operation finds, where that is known.
+func (r refutation) finds() []string {
+	if r.found == "" {
+		return nil
+	}
+	return []string{r.found}
 }
 
 // Builtin names those of this package's models that have a faster judge than the
@@ -153,6 +179,16 @@ func (s *Spec[S]) describe(o *Object, state S) string {
 		return plainState(o, state)
 	}
 	return s.Describe(o, state)
+}
+
+// describeAll describes states, each once, in order.
+func (s *Spec[S]) describeAll(o *Object, states []S) []string {
+	var texts []string
+	for _, state := range states {
+		texts = append(texts, s.describe(o, state))
+	}
+	slices.Sort(texts)
+	return slices.Compact(texts)
 }
 
 // branch appends all states that an operation leads to.

@@ -14,6 +14,8 @@ type Text struct {
 	// Since says that nobody knows what was there at first, and that no read has
 	// told: Text is what was appended since.
 	Since bool
+
+	elsewhere bool // a text that none that was read begins with
 }
 
 // KV is a key of a store of texts, as of porcupine's example and of the labs that it
@@ -34,9 +36,9 @@ func freshKV(o *Object) Spec[Text] {
 	s := KV()
 	s.Initial = func(o *Object) []Text {
 		if o.Anything {
-			return []Text{{"", true}}
+			return []Text{{Since: true}}
 		}
-		return []Text{{kvText(o.H, o.First), false}}
+		return []Text{{Text: kvText(o.H, o.First)}}
 	}
 	s.Step = stepKV
 	// The first read of what nobody knew makes it known: it is no observer.
@@ -44,6 +46,9 @@ func freshKV(o *Object) Spec[Text] {
 	s.Observes = func(op Op) bool { return op.Kind == history.Read && !unknown }
 	s.Bytes = func(state Text) int64 { return int64(len(state.Text)) }
 	s.Describe = func(_ *Object, state Text) string {
+		if state.elsewhere {
+			return "another text than any that was read"
+		}
 		if state.Since {
 			return "what it was at first and " + strconv.Quote(state.Text)
 		}
@@ -56,14 +61,14 @@ func freshKV(o *Object) Spec[Text] {
 func stepKV(state Text, op Op) (Text, bool) {
 	switch {
 	case op.Kind == history.Write:
-		return Text{kvText(op.h, op.Value), false}, true
+		return Text{Text: kvText(op.h, op.Value)}, true
 	case op.Kind == history.Append:
-		return Text{state.Text + kvText(op.h, op.Value), state.Since}, true
+		return Text{Text: state.Text + kvText(op.h, op.Value), Since: state.Since}, true
 	case !op.Known() || op.Result == history.None:
 		return state, true
 	case state.Since:
 		text := kvText(op.h, op.Result)
-		return Text{text, false}, strings.HasSuffix(text, state.Text)
+		return Text{Text: text}, strings.HasSuffix(text, state.Text)
 	}
 	return state, sameText(op.h, op.Result, state.Text)
 }
@@ -81,31 +86,6 @@ func sameText(h *history.History, v history.Value, text string) bool {
 		return string(strconv.AppendInt(room[:0], int64(v), 10)) == text
 	}
 	return kvText(h, v) == text
-}
-
-// reduceKV leaves out puts and appends of unknown outcome whose text is part of no
-// text that was read after their call. Had one happened, then until the next put
-// every text would have it in it, so nobody looked; and after that it is gone.
-func reduceKV(_ *Spec[Text], o *Object) *Object {
-	var read []Op
-	for i := len(o.Ops) - 1; i >= 0; i-- {
-		if op := o.Op(i); op.Kind == history.Read && op.Known() && op.Result != history.None {
-			read = append(read, op)
-		}
-	}
-	return o.filter(func(i int) bool {
-		op := o.Op(i)
-		if op.Known() || op.Kind == history.Read {
-			return op.Known()
-		}
-		piece := kvText(o.H, op.Value)
-		for _, r := range read {
-			if r.Return >= op.Call && strings.Contains(kvText(o.H, r.Result), piece) {
-				return true
-			}
-		}
-		return false
-	})
 }
 
 // MultiRegister is a store of several registers, on which transactions of reads and
@@ -134,6 +114,8 @@ func freshMulti(o *Object) Spec[int32] {
 	s := MultiRegister()
 	s.Initial = func(*Object) []int32 { return []int32{0} }
 	s.Step = c.step
+	s.Commute = commuteMulti
+	s.Reduce = func(s *Spec[int32], o *Object) *Object { return reduceMulti(s, o, c) }
 	s.Held = func() int64 { return c.values.Held() + c.vectors.size() }
 	s.Describe = c.describe
 	s.Observes = func(op Op) bool {

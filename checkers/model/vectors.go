@@ -96,4 +96,20 @@ func (t *vectors) eachAt(level int, node, from int32, f func(place, value int32)
 	return true
 }
 
+// within reports whether a list has zeros wherever another one does.
+func (t *vectors) within(a, b int32) bool { return t.withinAt(t.levels-1, a, b) }
+
+func (t *vectors) withinAt(level int, a, b int32) bool {
+	if a == b || a == 0 {
+		return true
+	}
+	one, other := &t.nodes[a], &t.nodes[b]
+	for i, v := range one {
+		if v != 0 && (other[i] == 0 || level > 0 && !t.withinAt(level-1, v, other[i])) {
+			return false
+		}
+	}
+	return true
+}
+
 func (t *vectors) size() int64 { return int64(cap(t.nodes))*64 + int64(cap(t.slots))*4 }
