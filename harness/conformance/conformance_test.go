@@ -86,7 +86,7 @@ func TestEveryFaultBitesAndIsGone(t *testing.T) {
 // small as a lookout.
 func example(e fault.Entry) fault.Fault {
 	if e.Name() == "memory-limit" {
-		return fault.MemoryLimit{Target: fault.Random, Bytes: 72 << 20}
+		return fault.MemoryLimit{Target: fault.Random, Bytes: 44 << 20}
 	}
 	return e.Example
 }
