@@ -93,7 +93,7 @@ func tryPodsOnce(ctx context.Context, streams bool) (trial podTrial) {
 			return
 		}
 		defer owner.Remove()
-		c, err := pod.Runtime{}.Start(ctx, idle{}, cluster.Options{Owner: owner, Streams: streams,
+		c, err := pod.Runtime{}.Start(ctx, idle{}, cluster.Options{Owner: owner, Streams: streams, Names: streams,
 			Log: func(line string) { trial.text = line }}) // the last one says how they were reached
 		if err != nil {
 			trial.failed = err
