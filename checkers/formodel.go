@@ -10,10 +10,8 @@ import (
 
 // ModelOptions are what a model needs to be told that a history does not say.
 type ModelOptions struct {
-	// Total is what all balances of a bank sum up to, where HasTotal is set; else all
-	// reads must agree.
-	Total    int64
-	HasTotal bool
+	// Total is what all balances of a bank sum up to; nil asks only that all reads agree.
+	Total *int64
 	// Negative allows a bank's balances to be negative.
 	Negative bool
 	// Group is how many keys a group of a long fork has; 0 is as many as a read covers.
@@ -31,10 +29,7 @@ var jepsens = []struct {
 	{"counter", func(ModelOptions) Checker { return CounterBounds{} }},
 	{"unique-ids", func(ModelOptions) Checker { return UniqueIDs{} }},
 	{"bank", func(o ModelOptions) Checker {
-		if o.HasTotal {
-			return Bank{Total: &o.Total, Negative: o.Negative}
-		}
-		return Bank{Negative: o.Negative}
+		return Bank{Total: o.Total, Negative: o.Negative}
 	}},
 	{"long-fork", func(o ModelOptions) Checker { return LongFork{Group: o.Group} }},
 	{"causal-reverse", func(ModelOptions) Checker { return CausalReverse{} }},

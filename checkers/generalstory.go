@@ -3,6 +3,7 @@ package checkers
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/seatrial/seatrial/checkers/model"
 	"github.com/seatrial/seatrial/harness/history"
@@ -11,7 +12,12 @@ import (
 // explain shows the violation of an object by the few operations that prove it.
 func (j *judgement) explain(m model.Model, o *model.Object) {
 	s := j.searcher(1)
-	told, ok := m.Explain(j.ctx, o, s.limits(s.until(1)))
+	// A small proof takes a few times what the verdict took.
+	deadline := s.until(1)
+	if long := j.began.Add(6 * time.Since(j.began)); long.After(deadline) {
+		deadline = long
+	}
+	told, ok := m.Explain(j.ctx, o, s.limits(deadline))
 	name := j.objectName(m, o)
 	if !ok {
 		j.result.Proof = &Proof{Story: []string{fmt.Sprintf("No order of the %d operations on %s explains every answer: there was no time to find a smaller proof.", len(o.Ops), name)}}

@@ -26,6 +26,7 @@ type checkOptions struct {
 	report   string
 	level    string
 	judge    checkers.ModelOptions
+	total    int64
 	given    map[string]bool // the flags that were given, by name
 	progress time.Duration   // how long to be silent
 }
@@ -62,7 +63,10 @@ Of several files a table is printed, and the exit code is that of the worst.`,
 			for _, name := range []string{"initial", "nil-read", "unwrap", "total", "negative", "group", "level", "as", "report"} {
 				o.given[name] = cmd.Flags().Changed(name)
 			}
-			o.judge.HasTotal, o.progress = o.given["total"], 2*time.Second
+			o.progress = 2 * time.Second
+			if o.given["total"] {
+				o.judge.Total = &o.total
+			}
 			if err := o.validate(args); err != nil {
 				return err
 			}
@@ -74,7 +78,7 @@ Of several files a table is printed, and the exit code is that of the worst.`,
 	f.StringVar(&o.initial, "initial", "", "what every key held at first: an integer, nil, or a text; of EDN registers it is unknown unless given")
 	f.StringVar(&o.nilRead, "nil-read", "", "EDN: what a read of nil means, `wildcard` (nobody knows) or value (the key is absent)")
 	f.BoolVar(&o.unwrap, "unwrap", false, "EDN: values [k v] are a key and its value")
-	f.Int64Var(&o.judge.Total, "total", 0, "bank: what all balances sum up to; else all reads must agree")
+	f.Int64Var(&o.total, "total", 0, "bank: what all balances sum up to; else all reads must agree")
 	f.BoolVar(&o.judge.Negative, "negative", false, "bank: balances may be negative")
 	f.IntVar(&o.judge.Group, "group", 0, "long-fork: how many keys a group has; else as many as a read covers")
 	f.StringVar(&o.level, "level", "", "list-append and rw-register: the consistency `MODEL` that must not be refuted (default strict-serializable)")
