@@ -14,6 +14,6 @@ func All() []harness.Scenario {
 		PostgresUnique, PostgresAppend, PostgresRegister, PostgresSnapshot, PostgresBank, PostgresBankSerializable,
 		PostgresLostUpdate, PostgresLostAppend, PostgresGSingle, PostgresSkew, PostgresNoSkew,
 		PostgresSSI, PostgresSSIControl, PostgresSSIRandom, PostgresSSIRandomControl,
-		NatsKillAll, NatsMixed,
+		NatsKillAll, NatsMixed, NatsPowerLoss, NatsKillAlone, NatsPowerLossAlways,
 	}
 }

@@ -57,5 +57,10 @@ func TrackRecord() []harness.Finding {
 			About:    "REPEATABLE READ commits write skew",
 			Scenario: PostgresSkew, Broken: []string{"list-append"}, Shows: []string{"g2_item"}, Controls: []harness.Scenario{PostgresNoSkew},
 		},
+		{
+			Name:     "nats-power-loss",
+			About:    "a JetStream server alone, at its defaults, loses messages that it acknowledged when its power goes: it syncs every two minutes",
+			Scenario: NatsPowerLoss, Broken: lost, Controls: []harness.Scenario{NatsKillAlone, NatsPowerLossAlways},
+		},
 	}
 }

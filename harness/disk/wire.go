@@ -12,6 +12,20 @@ const Version = 1
 // Port is the disk's control port, unless its environment says otherwise.
 const Port = 7981
 
+// The environment of the program docker/disk, beside the token's; its doc says more.
+const (
+	EnvMount   = "SEATRIAL_DISK_MOUNT"   // the data directory
+	EnvBacking = "SEATRIAL_DISK_BACKING" // where the data lies
+	EnvUser    = "SEATRIAL_DISK_USER"    // who runs the command: user[:group]
+)
+
+// TryArgument is the only argument of the program where it is to say whether there
+// can be a disk in such a container.
+const TryArgument = "--try"
+
+// BackingTree is the folder of the backing directory that holds the data.
+const BackingTree = "tree"
+
 // HealAfter is the silence of the run after which a disk undoes every rule.
 const HealAfter = 10 * time.Second
 
