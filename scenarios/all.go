@@ -14,6 +14,8 @@ func All() []harness.Scenario {
 		PostgresUnique, PostgresAppend, PostgresRegister, PostgresSnapshot, PostgresBank, PostgresBankSerializable,
 		PostgresLostUpdate, PostgresLostAppend, PostgresGSingle, PostgresSkew, PostgresNoSkew,
 		PostgresSSI, PostgresSSIControl, PostgresSSIRandom, PostgresSSIRandomControl,
-		NatsKillAll, NatsMixed, NatsPowerLoss, NatsKillAlone, NatsPowerLossAlways,
+		NatsKillAll, NatsMixed,
+		NatsPowerLoss, NatsKillAlone, NatsPowerLossAlways, RedisPowerLoss, RedisKillAlone, RedisPowerLossAlways,
+		PostgresPowerLoss, PostgresKillAlone, PostgresPowerLossFsync, EtcdPowerLoss, EtcdKillAll,
 	}
 }

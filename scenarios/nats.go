@@ -43,27 +43,3 @@ var NatsMixed = harness.Scenario{
 	Faults:   fault.Mix{Faults: everyFault, QuietMin: 3 * time.Second, QuietMax: 5 * time.Second},
 	Check:    checkers.All{checkers.NothingLost{}},
 }
-
-// natsAlone loses its only server in the midst of the load; the load goes on when
-// it is back.
-func natsAlone(name, about string, sync time.Duration, f fault.Fault) harness.Scenario {
-	return harness.Scenario{
-		Name: "nats/append/" + name, About: about, Tags: []string{"durability", "power"},
-		System: nats.Cluster{Nodes: 1, SyncInterval: sync}, Workload: workloads.Appends{},
-		Rate: 200, Duration: 8 * time.Second,
-		Faults: fault.After{Delay: 5 * time.Second, Do: fault.For{Duration: time.Second, Fault: f}},
-		Check:  checkers.All{checkers.NothingLost{}},
-	}
-}
-
-// NatsPowerLoss takes the power of a server at its defaults: messages are
-// acknowledged when they are written, and synced every two minutes. NatsKillAlone
-// and NatsPowerLossAlways are its controls.
-var (
-	NatsPowerLoss = natsAlone("power-loss", "NATS JetStream alone loses acknowledged messages with its power",
-		0, fault.PowerLoss{Target: fault.Node("n1")})
-	NatsKillAlone = natsAlone("kill", "NATS JetStream alone keeps every acknowledged message when it is killed",
-		0, fault.Kill{Target: fault.Node("n1")})
-	NatsPowerLossAlways = natsAlone("power-loss-sync-always", "NATS JetStream that syncs each message keeps what it acknowledged when its power goes",
-		nats.Always, fault.PowerLoss{Target: fault.Node("n1")})
-)

@@ -7,7 +7,7 @@ import (
 )
 
 // Version is the protocol's. A disk of another version is not spoken to.
-const Version = 1
+const Version = 2
 
 // Port is the disk's control port, unless its environment says otherwise.
 const Port = 7981
@@ -42,6 +42,7 @@ const (
 	opHeal      requestOp = "heal"       // undo everything
 	opPowerLoss requestOp = "power-loss" // Power → Loss
 	opKill      requestOp = "kill"       // Keeps what was not synced
+	opSuspend   requestOp = "suspend"    // SIGSTOP to the command
 )
 
 // request is one line from the run to a disk.
@@ -111,7 +112,7 @@ const idMax = 200
 
 func (r request) validate() error {
 	switch r.Op {
-	case opHello, opHeartbeat, opActive, opHeal, opKill:
+	case opHello, opHeartbeat, opActive, opHeal, opKill, opSuspend:
 		return nil
 	case opPowerLoss:
 		if r.Power == nil {
