@@ -177,6 +177,12 @@ func (a PowerAct) Bit(ctx context.Context, c cluster.Cluster, _ string) (bool, s
 	return bit, strings.Join(seen, "; "), nil
 }
 
+// Counted tells it again.
+func (a PowerAct) Counted(ctx context.Context, c cluster.Cluster, id string) (string, error) {
+	_, text, err := a.Bit(ctx, c, id)
+	return text, err
+}
+
 // Undo lets the nodes be heard of again, and starts them. What was said to a
 // machine before it lost its power gets a reset, as after a boot.
 func (a PowerAct) Undo(ctx context.Context, c cluster.Cluster, id string) error {

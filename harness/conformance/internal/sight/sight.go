@@ -10,6 +10,7 @@ const (
 	EnvClient = "SIGHT_CLIENT" // the address for clients
 	EnvPeer   = "SIGHT_PEER"   // the address for peers, TCP and UDP
 	EnvPeers  = "SIGHT_PEERS"  // name=address of each peer
+	EnvData   = "SIGHT_DATA"   // its data directory
 )
 
 // Question says what a node is to look at.
@@ -23,7 +24,7 @@ type Question struct {
 	Bulk int
 	// Names are resolved.
 	Names []string
-	// Work has the node burn a processor for a while and start a child.
+	// Work has the node burn a processor for a while, start a child and sync a file.
 	Work bool
 	// Heard asks for the datagrams that came with Mark, and for nothing else.
 	Heard bool
@@ -74,4 +75,6 @@ type Work struct {
 	Wall, CPU time.Duration
 	// Child is how starting a child ended.
 	Child string
+	// Fsync is of a file that was written before.
+	Fsync Look
 }

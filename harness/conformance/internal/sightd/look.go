@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -253,7 +254,7 @@ func resolve(name string, within time.Duration) sight.Name {
 	return sight.Name{Look: look, Addresses: addresses}
 }
 
-// work burns a processor for 60 ms of its time and starts a child.
+// work burns a processor for 60 ms of its time, starts a child and syncs a file.
 func work() *sight.Work {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -268,6 +269,14 @@ func work() *sight.Work {
 	if err := exec.Command("/proc/self/exe", "nap").Run(); err != nil {
 		w.Child = err.Error()
 	}
+	w.Fsync = timed(func() error {
+		f, err := os.Create(filepath.Join(os.Getenv(sight.EnvData), "work"))
+		if err != nil {
+			return err
+		}
+		_, err = f.WriteString("work")
+		return errors.Join(err, f.Sync(), f.Close())
+	})
 	return w
 }
 
