@@ -84,6 +84,7 @@ func (r *run) start(ctx context.Context) error {
 	r.cluster, err = r.runtime.Start(ctx, r.scenario.System, cluster.Options{
 		Owner: r.owner, Streams: fault.PlanNeedsStreams(r.plan.Steps) || r.scenario.Script.NeedsStreams(), ReadyWithin: readyWithin,
 		Names: fault.PlanNeedsNames(r.plan.Steps) || r.scenario.Script.NeedsNames(),
+		Disk:  fault.PlanNeedsDisk(r.plan.Steps) || r.scenario.Script.NeedsDisk(),
 		Log:   func(line string) { r.watch.line("%s", line) },
 	})
 	if err != nil {

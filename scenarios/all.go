@@ -15,5 +15,7 @@ func All() []harness.Scenario {
 		PostgresLostUpdate, PostgresLostAppend, PostgresGSingle, PostgresSkew, PostgresNoSkew,
 		PostgresSSI, PostgresSSIControl, PostgresSSIRandom, PostgresSSIRandomControl,
 		NatsKillAll, NatsMixed,
+		NatsPowerLoss, NatsKillAlone, NatsPowerLossAlways, RedisPowerLoss, RedisKillAlone, RedisPowerLossAlways,
+		PostgresPowerLoss, PostgresKillAlone, PostgresPowerLossFsync, EtcdPowerLoss, EtcdKillAll,
 	}
 }

@@ -57,5 +57,25 @@ func TrackRecord() []harness.Finding {
 			About:    "REPEATABLE READ commits write skew",
 			Scenario: PostgresSkew, Broken: []string{"list-append"}, Shows: []string{"g2_item"}, Controls: []harness.Scenario{PostgresNoSkew},
 		},
+		{
+			Name:     "nats-power-loss",
+			About:    "a JetStream server alone, at its defaults, loses messages that it acknowledged when its power goes: it syncs every two minutes",
+			Scenario: NatsPowerLoss, Broken: lost, Controls: []harness.Scenario{NatsKillAlone, NatsPowerLossAlways},
+		},
+		{
+			Name:     "redis-everysec",
+			About:    "Redis alone with a log that it syncs every second, its default, loses writes that it acknowledged when its power goes",
+			Scenario: RedisPowerLoss, Broken: lost, Controls: []harness.Scenario{RedisKillAlone, RedisPowerLossAlways},
+		},
+		{
+			Name:     "pg-fsync-off",
+			About:    "PostgreSQL with fsync=off loses commits when its power goes",
+			Scenario: PostgresPowerLoss, Broken: lost, Controls: []harness.Scenario{PostgresKillAlone, PostgresPowerLossFsync},
+		},
+		{
+			Name:     "etcd-power-loss",
+			About:    "etcd at its defaults keeps what it acknowledged when all members lose their power at once, with torn writes",
+			Scenario: EtcdPowerLoss, Controls: []harness.Scenario{EtcdKillAll},
+		},
 	}
 }

@@ -4,6 +4,9 @@
 // image's own user.
 //
 //	disk COMMAND [ARGUMENT...]
+//	disk --try
+//
+// The second says whether there can be a layer in such a container, and ends.
 //
 // The container is started as root, with --device /dev/fuse and --cap-add
 // SYS_ADMIN, this program as its entrypoint, and the image's entrypoint and command

@@ -18,9 +18,9 @@ import (
 // The environment; see doc.go.
 const (
 	envPrefix  = "SEATRIAL_DISK_"
-	envMount   = envPrefix + "MOUNT"
-	envBacking = envPrefix + "BACKING"
-	envUser    = envPrefix + "USER"
+	envMount   = disk.EnvMount
+	envBacking = disk.EnvBacking
+	envUser    = disk.EnvUser
 	envPort    = envPrefix + "PORT"
 	envStrict  = envPrefix + "STRICT"
 )
@@ -48,6 +48,13 @@ type settings struct {
 func main() {
 	log := func(format string, args ...any) {
 		fmt.Fprintf(os.Stderr, "%s seatrial disk: %s\n", time.Now().UTC().Format(time.RFC3339Nano), fmt.Sprintf(format, args...))
+	}
+	if len(os.Args) == 2 && os.Args[1] == disk.TryArgument {
+		if err := layer.Unavailable(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(exitMachine)
+		}
+		return
 	}
 	s, err := fromEnvironment(os.Environ(), os.Args[1:])
 	if err == nil && os.Getpid() != 1 {

@@ -28,7 +28,8 @@ type node struct {
 	*layer.Layer
 	settings settings
 
-	exited chan int // the command's code
+	exited  chan int // the command's code
+	command int      // its process
 
 	mu     sync.Mutex
 	ending bool // whoever sets it ends the container
@@ -59,6 +60,7 @@ func (n *node) start(who user) (code int, err error) {
 			}
 		}
 	}()
+	n.command = pid
 	go n.reap(pid)
 	return 0, nil
 }
@@ -151,6 +153,9 @@ func (n *node) Kill(ctx context.Context) error {
 	}
 	return n.Remember()
 }
+
+// Suspend implements [disk.Node].
+func (n *node) Suspend() error { return unix.Kill(n.command, unix.SIGSTOP) }
 
 // End implements [disk.Node].
 func (n *node) End() { n.once.Do(func() { close(n.ended) }) }

@@ -156,6 +156,10 @@ type Options struct {
 	// Names says that the plan holds a fault on names, so what nodes ask of their
 	// name servers goes through a relay; see [NameNetwork].
 	Names bool
+	// Disk says that the plan holds a fault on disks, so the nodes' programs keep
+	// their data behind a layer that may fail; see [Disks]. Where the machine can't,
+	// the nodes are started without it, and DisksApply says why.
+	Disk bool
 	// ReadyWithin bounds the time until every node is ready. Default 60 s.
 	ReadyWithin time.Duration
 	// MemoryBytes and CPUs limit each node; zero is the runtime's default.
@@ -246,6 +250,9 @@ type Network interface {
 
 // ErrNoArrival is a probe's answer about a flow that is dead.
 var ErrNoArrival = errors.New("nothing came through")
+
+// ErrNotRunning is why nothing could be done to a node's program.
+var ErrNotRunning = errors.New("its program does not run")
 
 // Unavailable marks the error of [Runtime.Available]: this machine lacks what a
 // runtime needs.

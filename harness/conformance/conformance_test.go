@@ -43,41 +43,8 @@ func TestEveryFaultHasItsSight(t *testing.T) {
 func TestEveryFaultBitesAndIsGone(t *testing.T) {
 	for runtime := range runtimes {
 		t.Run(runtime, func(t *testing.T) {
-			w, decoy := newWorld(t, runtime), newWorld(t, runtime)
-			before, quiet := w.left(t), decoy.left(t)
-			normal := w.look(t)
-			require.NoError(t, normal.whole(runtime))
-			lives := decoy.look(t)
-			require.NoError(t, lives.whole(runtime))
-			applied := 0
-			for _, e := range fault.All() {
-				if notLooked[e.Name()] {
-					continue
-				}
-				t.Run(e.Name(), func(t *testing.T) {
-					if err := fault.Applies(e.Example, w.place); err != nil {
-						require.NotEmpty(t, err.Error())
-						t.Log("does not apply:", err)
-						return
-					}
-					applied++
-					w.recorded()
-					heal, err := w.inject(t, example(e))
-					require.NoError(t, err)
-					events := w.recorded()
-					w.sees(t, e.Name(), normal, targets(events))
-					beside := decoy.look(t)
-					require.NoError(t, heal(t.Context()))
-					life(t, e.Kind, append(events, w.recorded()...))
-					normal = w.settle(t, before)
-					require.NoError(t, beside.whole(runtime), "the cluster beside it")
-					for node, seen := range beside.nodes {
-						require.Equal(t, lives.nodes[node].Life, seen.Life, "%s of the cluster beside it", node)
-					}
-				})
-			}
+			applied := everyFaultBites(t, newWorld(t, runtime), func(e fault.Entry) bool { return e.Kind != fault.KindDisk })
 			require.Greater(t, applied, 10)
-			require.Equal(t, quiet, decoy.left(t), "the cluster beside it")
 		})
 	}
 }
@@ -102,6 +69,64 @@ func (w *world) sees(t *testing.T, name string, before *picture, on []string) {
 		}
 	}
 	require.NoError(t, err)
+}
+
+// The same of faults on disks, on nodes whose disks can fail.
+func TestEveryFaultOfDisksBitesAndIsGone(t *testing.T) {
+	w := worldOnDisks(t)
+	applied := everyFaultBites(t, w, func(e fault.Entry) bool { return e.Kind == fault.KindDisk })
+	require.Equal(t, 3, applied)
+}
+
+func worldOnDisks(t *testing.T) *world {
+	t.Helper()
+	w := newWorldOn(t, "pod", true)
+	if err := w.Cluster.(cluster.Disks).DisksApply(); err != nil {
+		if os.Getenv("SEATRIAL_REQUIRE_DOCKER") == "1" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	return w
+}
+
+// everyFaultBites tries those faults that are meant, and says how many apply.
+func everyFaultBites(t *testing.T, w *world, meant func(fault.Entry) bool) (applied int) {
+	t.Helper()
+	decoy := newWorld(t, w.runtime)
+	before, quiet := w.left(t), decoy.left(t)
+	normal := w.look(t)
+	require.NoError(t, normal.whole(w.runtime))
+	lives := decoy.look(t)
+	require.NoError(t, lives.whole(w.runtime))
+	for _, e := range fault.All() {
+		if notLooked[e.Name()] || !meant(e) {
+			continue
+		}
+		t.Run(e.Name(), func(t *testing.T) {
+			if err := fault.Applies(e.Example, w.place); err != nil {
+				require.NotEmpty(t, err.Error())
+				t.Log("does not apply:", err)
+				return
+			}
+			applied++
+			w.recorded()
+			heal, err := w.inject(t, example(e))
+			require.NoError(t, err)
+			events := w.recorded()
+			w.sees(t, e.Name(), normal, targets(events))
+			beside := decoy.look(t)
+			require.NoError(t, heal(t.Context()))
+			life(t, e.Kind, append(events, w.recorded()...))
+			normal = w.settle(t, before)
+			require.NoError(t, beside.whole(w.runtime), "the cluster beside it")
+			for node, seen := range beside.nodes {
+				require.Equal(t, lives.nodes[node].Life, seen.Life, "%s of the cluster beside it", node)
+			}
+		})
+	}
+	require.Equal(t, quiet, decoy.left(t), "the cluster beside it")
+	return applied
 }
 
 // inject injects a fault. One that waits for clients is told of some.
@@ -177,32 +202,39 @@ var meanwhile = map[string]func(context.Context, cluster.Cluster, string) error{
 func TestUndoWorksWhateverBecameOfTheTarget(t *testing.T) {
 	for runtime := range runtimes {
 		t.Run(runtime, func(t *testing.T) {
-			w := newWorld(t, runtime)
-			before := w.left(t)
-			w.settle(t, before)
-			for i, e := range fault.All() {
-				for j, became := range []string{"killed", "restarted"} {
-					if notLooked[e.Name()] || fault.Applies(e.Example, w.place) != nil || os.Getenv("SEATRIAL_SOAK") == "" && i%2 != j {
-						continue
-					}
-					t.Run(e.Name()+"/"+became, func(t *testing.T) {
-						w.recorded()
-						heal, err := w.inject(t, example(e))
-						require.NoError(t, err)
-						for _, node := range targets(w.recorded()) {
-							if err := meanwhile[became](t.Context(), w, node); err != nil {
-								t.Logf("%s could not be %s: %v", node, became, err) // it is down, or has no memory to start
-							}
-						}
-						require.NoError(t, heal(t.Context()))
-						for _, node := range w.System().NodeNames() {
-							require.NoError(t, w.StartNode(t.Context(), node))
-						}
-						w.settle(t, before)
-					})
-				}
-			}
+			undoWorks(t, newWorld(t, runtime), func(e fault.Entry) bool { return e.Kind != fault.KindDisk })
 		})
+	}
+	t.Run("disk", func(t *testing.T) {
+		undoWorks(t, worldOnDisks(t), func(e fault.Entry) bool { return e.Kind == fault.KindDisk })
+	})
+}
+
+func undoWorks(t *testing.T, w *world, meant func(fault.Entry) bool) {
+	t.Helper()
+	before := w.left(t)
+	w.settle(t, before)
+	for i, e := range fault.All() {
+		for j, became := range []string{"killed", "restarted"} {
+			if notLooked[e.Name()] || !meant(e) || fault.Applies(e.Example, w.place) != nil || os.Getenv("SEATRIAL_SOAK") == "" && i%2 != j {
+				continue
+			}
+			t.Run(e.Name()+"/"+became, func(t *testing.T) {
+				w.recorded()
+				heal, err := w.inject(t, example(e))
+				require.NoError(t, err)
+				for _, node := range targets(w.recorded()) {
+					if err := meanwhile[became](t.Context(), w, node); err != nil {
+						t.Logf("%s could not be %s: %v", node, became, err) // it is down, or has no memory to start
+					}
+				}
+				require.NoError(t, heal(t.Context()))
+				for _, node := range w.System().NodeNames() {
+					require.NoError(t, w.StartNode(t.Context(), node))
+				}
+				w.settle(t, before)
+			})
+		}
 	}
 }
 

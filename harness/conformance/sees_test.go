@@ -214,6 +214,13 @@ var sees = map[string]func(scene) error{
 		}
 		return s.limited("memory")
 	},
+	"power-loss": func(s scene) error { return s.silent(cluster.Stopped) },
+	"disk-error": func(s scene) error {
+		return s.syncs("failing", func(l sight.Look) bool { return strings.Contains(l.End, "input/output error") })
+	},
+	"slow-disk": func(s scene) error {
+		return s.syncs("slow", func(l sight.Look) bool { return l.Took >= 100*time.Millisecond })
+	},
 	"process-limit": func(s scene) error { return s.limited("pids") },
 }
 
@@ -230,6 +237,16 @@ func (s scene) names(is func(before, now sight.Name) bool) error {
 			if !is(s.before.nodes[node].Names[name], now) {
 				return fmt.Errorf("%s is told of %s: %+v", node, name, now)
 			}
+		}
+	}
+	return nil
+}
+
+// syncs wants something of every target's fsync.
+func (s scene) syncs(what string, is func(sight.Look) bool) error {
+	for _, node := range s.on {
+		if now := s.during.nodes[node]; now == nil || !is(now.Work.Fsync) {
+			return fmt.Errorf("the fsync of %s is not %s: %+v", node, what, now)
 		}
 	}
 	return nil

@@ -131,6 +131,12 @@ var runtimes = map[string]cluster.Runtime{"pod": pod.Runtime{}, "process": proce
 // newWorld starts a cluster on a runtime; the test is skipped where there is none.
 func newWorld(t *testing.T, runtime string) *world {
 	t.Helper()
+	return newWorldOn(t, runtime, false)
+}
+
+// newWorldOn is newWorld, with disks that can fail or without.
+func newWorldOn(t *testing.T, runtime string, disks bool) *world {
+	t.Helper()
 	r := runtimes[runtime]
 	if err := r.Available(t.Context()); err != nil {
 		if os.Getenv("SEATRIAL_REQUIRE_DOCKER") == "1" {
@@ -141,7 +147,7 @@ func newWorld(t *testing.T, runtime string) *world {
 	owner, err := cluster.NewOwner()
 	require.NoError(t, err)
 	w := &world{runtime: runtime, began: time.Now()}
-	w.options = cluster.Options{Owner: owner, Streams: true, Names: runtime == "pod", Log: func(line string) { t.Log(line) }}
+	w.options = cluster.Options{Owner: owner, Streams: true, Names: runtime == "pod", Disk: disks, Log: func(line string) { t.Log(line) }}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // the first time, an image is built
 	defer cancel()
 	w.Cluster, err = r.Start(ctx, lookouts{}, w.options)
@@ -319,6 +325,9 @@ func (p *picture) whole(runtime string) error {
 		}
 		if seen.Work.Child != sight.OK {
 			say("%s could not start a child: %s", node, seen.Work.Child)
+		}
+		if seen.Work.Fsync.End != sight.OK {
+			say("%s could not sync a file: %s", node, seen.Work.Fsync.End)
 		}
 	}
 	return all

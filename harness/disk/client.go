@@ -107,6 +107,14 @@ func (c *Client) Kill(ctx context.Context) error {
 	return err
 }
 
+// Suspend stops the node's command by SIGSTOP, and none of its children. The first
+// process of the container is the disk: a signal to that would stop the disk.
+// SIGCONT it passes on.
+func (c *Client) Suspend(ctx context.Context) error {
+	_, err := c.do(ctx, request{Op: opSuspend})
+	return err
+}
+
 // do sends a request over a connection of its own and reads the response.
 func (c *Client) do(ctx context.Context, req request) (response, error) {
 	if err := req.validate(); err != nil {

@@ -43,8 +43,9 @@
 //	heal
 //	power-loss  power    loss; then the node ends
 //	kill                 the node ends
+//	suspend
 //
-// All but the last two may be sent twice without harm. A disk that hears nothing
+// All but power-loss and kill may be sent twice without harm. A disk that hears nothing
 // from its run for [HealAfter] undoes every rule. Where the connection breaks after
 // power-loss or kill was sent, the state of the node's container says whether it
 // was done: the container ends only when it was.

@@ -29,6 +29,8 @@ type Node interface {
 	PowerLoss(ctx context.Context, power Power) (Loss, error)
 	// Kill kills the processes and keeps what was not synced.
 	Kill(ctx context.Context) error
+	// Suspend stops the command by SIGSTOP.
+	Suspend() error
 	// End is called after the answer to PowerLoss or Kill was sent.
 	End()
 }
@@ -141,6 +143,8 @@ func (s *Server) answer(ctx context.Context, req request) (resp response, err er
 		resp.Loss, err = &loss, losing
 	case opKill:
 		err = s.Node.Kill(ctx)
+	case opSuspend:
+		err = s.Node.Suspend()
 	}
 	return resp, err
 }

@@ -67,6 +67,7 @@ func (f *fake) PowerLoss(_ context.Context, power disk.Power) (disk.Loss, error)
 	return disk.Loss{Names: 6}, nil
 }
 func (f *fake) Kill(context.Context) error { return errors.New("it lives on") }
+func (f *fake) Suspend() error             { return errors.New("it walks on") }
 func (f *fake) End()                       { close(f.ended) }
 
 func serveFake(t *testing.T, healAfter time.Duration) (*fake, *disk.Client) {
@@ -104,6 +105,7 @@ func TestEveryRequestReachesTheNode(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 5, stats.UnsyncedNames)
 	require.ErrorContains(t, c.Kill(ctx), "it lives on")
+	require.ErrorContains(t, c.Suspend(ctx), "it walks on")
 	select {
 	case <-node.ended:
 		t.Fatal("a kill that failed ended the node")

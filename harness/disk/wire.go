@@ -7,10 +7,24 @@ import (
 )
 
 // Version is the protocol's. A disk of another version is not spoken to.
-const Version = 1
+const Version = 2
 
 // Port is the disk's control port, unless its environment says otherwise.
 const Port = 7981
+
+// The environment of the program docker/disk, beside the token's; its doc says more.
+const (
+	EnvMount   = "SEATRIAL_DISK_MOUNT"   // the data directory
+	EnvBacking = "SEATRIAL_DISK_BACKING" // where the data lies
+	EnvUser    = "SEATRIAL_DISK_USER"    // who runs the command: user[:group]
+)
+
+// TryArgument is the only argument of the program where it is to say whether there
+// can be a disk in such a container.
+const TryArgument = "--try"
+
+// BackingTree is the folder of the backing directory that holds the data.
+const BackingTree = "tree"
 
 // HealAfter is the silence of the run after which a disk undoes every rule.
 const HealAfter = 10 * time.Second
@@ -28,6 +42,7 @@ const (
 	opHeal      requestOp = "heal"       // undo everything
 	opPowerLoss requestOp = "power-loss" // Power → Loss
 	opKill      requestOp = "kill"       // Keeps what was not synced
+	opSuspend   requestOp = "suspend"    // SIGSTOP to the command
 )
 
 // request is one line from the run to a disk.
@@ -97,7 +112,7 @@ const idMax = 200
 
 func (r request) validate() error {
 	switch r.Op {
-	case opHello, opHeartbeat, opActive, opHeal, opKill:
+	case opHello, opHeartbeat, opActive, opHeal, opKill, opSuspend:
 		return nil
 	case opPowerLoss:
 		if r.Power == nil {

@@ -100,6 +100,9 @@
 //	out of memory  the limit is lowered until       does not apply
 //	               the kernel kills
 //	process limit  pids of the control group        does not apply
+//	power loss     a file system in front of the    does not apply: local processes
+//	disk error     data, in user space; what of     share the machine's disk
+//	slow disk      Torn survives is seeded
 //	stall          the harness's own sessions: the same on both
 //
 // The links of clients are streams everywhere: what falls on single packets does not
@@ -109,6 +112,14 @@
 // in, as the kernel or the engine tells; that of a limit is the kernel's counters
 // (throttled periods, meetings of the limit, processes), read by another way than
 // the limit is set.
+//
+// # Disks
+//
+// A plan that holds a fault on disks has every node keep its data behind the disk
+// of package harness/disk/layer; other plans have not. A kill then still loses
+// nothing, but what was not synced is remembered, and a later [PowerLoss] takes it. A
+// program that is down when the power goes loses nothing more. The disk counts
+// to the node's limits of memory and processes.
 //
 // # Several faults at once
 //

@@ -191,6 +191,11 @@ func (in *Injector) inject(ctx context.Context, step Step, why happening) (*inje
 	if err := step.Fault.Applies(in.cluster.System(), in.cluster.Network()); err != nil {
 		return nil, notHere{fmt.Errorf("does not apply: %w", err)}
 	}
+	if equipped, is := step.Fault.(Equipped); is {
+		if err := equipped.AppliesOn(in.cluster); err != nil {
+			return nil, notHere{err}
+		}
+	}
 	aiming, cancel := context.WithTimeout(ctx, injectTimeout)
 	defer cancel()
 	act, err := step.Fault.Aim(aiming, step.aim(in.world, in.leader))

@@ -16,6 +16,14 @@ type Placed interface {
 	AppliesAt(w World) error
 }
 
+// Equipped is a fault that needs something of the cluster that a machine may lack.
+type Equipped interface {
+	Fault
+	// AppliesOn says why the fault does not exist on the running cluster; nil means
+	// that it does. It is asked when the fault's time comes.
+	AppliesOn(c cluster.Cluster) error
+}
+
 // Waiting is a fault that comes when something has happened, and not when its step
 // begins. If that does not happen within the step's time it is not injected, and
 // did not bite.

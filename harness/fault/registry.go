@@ -19,11 +19,12 @@ const (
 	KindName     Kind = "names"     // how nodes resolve names
 	KindProcess  Kind = "processes" // the programs of nodes
 	KindResource Kind = "resources" // what programs may use
+	KindDisk     Kind = "disk"      // where programs keep their data
 	KindClient   Kind = "clients"   // what clients do
 )
 
 // Kinds are all that there are.
-var Kinds = []Kind{KindNetwork, KindName, KindProcess, KindResource, KindClient}
+var Kinds = []Kind{KindNetwork, KindName, KindProcess, KindResource, KindDisk, KindClient}
 
 // Entry is a fault in the list of all faults.
 type Entry struct {

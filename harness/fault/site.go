@@ -102,6 +102,14 @@ func (s *site) keepDown(ctx context.Context, node string) {
 	k.down[s.id] = true
 }
 
+// excuse notes that the node's program may end of what the injection does to it.
+func (s *site) excuse(node string) {
+	k := s.keeps.of(node)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.excused[s.id] = true
+}
+
 // keptDown says whether a fault beside this one keeps the node down.
 func (s *site) keptDown(node string) bool {
 	k := s.keeps.of(node)

@@ -104,6 +104,10 @@ func (s Script) NeedsStreams() bool { return slices.ContainsFunc(s.Faults(), fau
 // nodes ask of their name servers must go through a relay.
 func (s Script) NeedsNames() bool { return slices.ContainsFunc(s.Faults(), fault.NeedsNames) }
 
+// NeedsDisk reports whether a fault of the script is one on disks, so that nodes
+// must keep their data behind a disk that can fail.
+func (s Script) NeedsDisk() bool { return slices.ContainsFunc(s.Faults(), fault.NeedsDisk) }
+
 // Faults lists every fault that the script injects.
 func (s Script) Faults() []fault.Fault {
 	c, err := compile(s, 0)

@@ -49,13 +49,13 @@ func (c *running) StartNode(ctx context.Context, node string) error {
 		case err != nil || state == cluster.Running:
 			return err
 		case state == cluster.Paused:
-			return c.unpause(ctx, p)
+			return c.resume(ctx, p)
 		}
 		if _, err = c.docker.ContainerStart(ctx, p.nodeID, client.ContainerStartOptions{}); err == nil {
 			p.frozen.Store(false)
 			p.suspended.Store(false)
 			p.goesOn.Store(false)
-			return c.seeStarved(ctx, p)
+			return errors.Join(c.seeStarved(ctx, p), c.renewRules(ctx, p))
 		}
 		if agentErr := c.agentRuns(ctx, p); agentErr != nil {
 			err = fmt.Errorf("%w: the pod's agent does not run: %w", err, agentErr)
@@ -75,12 +75,18 @@ func (c *running) seeStarved(ctx context.Context, p *pod) error {
 }
 
 // Kill implements [cluster.Cluster]. A paused node dies without having run again:
-// the signal is pending when it is thawed.
+// the signal is pending when it is thawed. One whose disk may fail is thawed first,
+// because its disk is frozen with it and must remember what was not synced.
 func (c *running) Kill(ctx context.Context, node string) error {
 	return c.control(ctx, "kill", node, c.kill)
 }
 
 func (c *running) kill(ctx context.Context, p *pod) error {
+	if c.disk.on() {
+		if done, err := c.killByDisk(ctx, p); done || err != nil {
+			return err
+		}
+	}
 	err := c.signal(ctx, p, "SIGKILL")
 	if err == nil {
 		soon, cancel := context.WithTimeout(ctx, settleLimit)

@@ -62,7 +62,7 @@ func (c *running) Data(ctx context.Context, node string, to io.Writer) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, evidenceLimit)
 	defer cancel()
-	archive, err := c.docker.CopyFromContainer(ctx, p.nodeID, client.CopyFromContainerOptions{SourcePath: DataDir})
+	archive, err := c.docker.CopyFromContainer(ctx, p.nodeID, client.CopyFromContainerOptions{SourcePath: c.dataPath()})
 	if err != nil {
 		return fmt.Errorf("copy the data of node %s: %w", node, err)
 	}

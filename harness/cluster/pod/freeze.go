@@ -89,7 +89,14 @@ func (c *running) Pause(ctx context.Context, node string) error {
 
 // Resume implements [cluster.Cluster]. A node that is not paused is no error.
 func (c *running) Resume(ctx context.Context, node string) error {
-	return c.control(ctx, "resume", node, c.unpause)
+	return c.control(ctx, "resume", node, c.resume)
+}
+
+func (c *running) resume(ctx context.Context, p *pod) error {
+	if err := c.unpause(ctx, p); err != nil {
+		return err
+	}
+	return c.renewRules(ctx, p)
 }
 
 func (c *running) unpause(ctx context.Context, p *pod) error {

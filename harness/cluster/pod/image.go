@@ -175,24 +175,36 @@ func hashFile(name string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// agentPackage is what runs in every pod beside the system.
-const agentPackage = "github.com/seatrial/seatrial/docker/agent"
+// The programs that pods need beside the system, and their images.
+const (
+	agentPackage = "github.com/seatrial/seatrial/docker/agent"
+	agentName    = "agent" // and the program is /agent
+	envAgent     = "SEATRIAL_AGENT"
 
-const envAgent = "SEATRIAL_AGENT"
+	diskPackage = "github.com/seatrial/seatrial/docker/disk"
+	diskName    = "disk"
+	envDisk     = "SEATRIAL_DISK"
+)
 
 // agentImage makes sure that the agent's image is there.
 func (b *Images) agentImage(ctx context.Context) (tag string, err error) {
-	binary := os.Getenv(envAgent)
-	if binary == "" {
-		binary, err = b.GoPackage(ctx, agentPackage)
-		if err != nil {
-			return "", fmt.Errorf("build the pods' agent (or set %s to its linux binary): %w", envAgent, err)
-		}
-	} else if _, err := os.Stat(binary); err != nil {
-		return "", fmt.Errorf("%s: %w", envAgent, err)
+	binary, err := b.ownProgram(ctx, agentPackage, "agent", envAgent)
+	if err != nil {
+		return "", err
 	}
 	return b.FromBinary(ctx, agentName, binary)
 }
 
-// agentName is the agent's image and its program, /agent.
-const agentName = "agent"
+// ownProgram is the path of one of seatrial's programs: the user's, or built.
+func (b *Images) ownProgram(ctx context.Context, importPath, what, env string) (binary string, err error) {
+	if binary = os.Getenv(env); binary != "" {
+		if _, err := os.Stat(binary); err != nil {
+			return "", fmt.Errorf("%s: %w", env, err)
+		}
+		return binary, nil
+	}
+	if binary, err = b.GoPackage(ctx, importPath); err != nil {
+		return "", fmt.Errorf("build the pods' %s (or set %s to its linux binary): %w", what, env, err)
+	}
+	return binary, nil
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/seatrial/seatrial/harness/cluster"
+	"github.com/seatrial/seatrial/harness/disk"
 )
 
 // Life implements [cluster.Cluster].
@@ -45,16 +46,18 @@ func (c *running) suspended(ctx context.Context, p *pod) (bool, error) {
 		return false, nil
 	}
 	// The short list of columns is what the ps of busybox has too.
-	top, err := c.docker.ContainerTop(ctx, p.nodeID, client.ContainerTopOptions{Arguments: []string{"-o", "pid,stat"}})
+	top, err := c.docker.ContainerTop(ctx, p.nodeID, client.ContainerTopOptions{Arguments: []string{"-o", "pid,ppid,stat"}})
 	if err != nil {
 		return false, fmt.Errorf("list its processes (the engine's host needs a ps): %w", err)
 	}
-	pid, stat := slices.Index(top.Titles, "PID"), slices.Index(top.Titles, "STAT")
-	if pid < 0 || stat < 0 {
-		return false, fmt.Errorf("list its processes: the engine's ps gives %v and no PID and STAT", top.Titles)
+	pid, parent, stat := slices.Index(top.Titles, "PID"), slices.Index(top.Titles, "PPID"), slices.Index(top.Titles, "STAT")
+	if pid < 0 || parent < 0 || stat < 0 {
+		return false, fmt.Errorf("list its processes: the engine's ps gives %v and no PID, PPID and STAT", top.Titles)
 	}
+	first := strconv.Itoa(seen.Container.State.Pid)
 	for _, row := range top.Processes {
-		if row[pid] == strconv.Itoa(seen.Container.State.Pid) {
+		// Behind a disk the program's first process is the disk's first child.
+		if !c.disk.on() && row[pid] == first || c.disk.on() && row[parent] == first {
 			return strings.HasPrefix(row[stat], "T"), nil
 		}
 	}
@@ -70,7 +73,7 @@ func (c *running) Suspend(ctx context.Context, node string) error {
 		}
 		p.suspended.Store(true)
 		p.goesOn.Store(false)
-		if err := c.signal(ctx, p, "SIGSTOP"); err != nil {
+		if err := c.stand(ctx, p); err != nil {
 			return err
 		}
 		return settle(ctx, func() (done bool, err error) {
@@ -81,6 +84,18 @@ func (c *running) Suspend(ctx context.Context, node string) error {
 			return done, err
 		})
 	})
+}
+
+// stand stops the first process of the node's program.
+func (c *running) stand(ctx context.Context, p *pod) error {
+	if !c.disk.on() {
+		return c.signal(ctx, p, "SIGSTOP")
+	}
+	// A frozen disk can't, and a plain signal would thaw it, too.
+	if err := c.unpause(ctx, p); err != nil {
+		return err
+	}
+	return c.askDisk(ctx, p, func(ctx context.Context, d *disk.Client) error { return d.Suspend(ctx) })
 }
 
 // Continue implements [cluster.Cluster]. The engine thaws a frozen container as it

@@ -24,6 +24,7 @@ type running struct {
 	id      string // of this cluster, in labelCluster
 
 	image, agentImage string
+	disk              diskSetup
 	networkName       string
 	place             place
 	pods              []*pod
@@ -56,6 +57,8 @@ type pod struct {
 	suspended atomic.Bool // its first process was sent SIGSTOP in this life
 	starved   atomic.Bool // the engine said when this life began that it was out of memory
 	goesOn    atomic.Bool // it is to be sent SIGCONT when it is resumed
+
+	disk podDisk
 }
 
 func (c *running) System() cluster.System { return c.system }
@@ -72,11 +75,14 @@ func (c *running) pod(node string) (*pod, error) {
 	return p, nil
 }
 
-// beat tells every agent that the run lives, until Close.
+// beat tells every agent, and every disk under a rule, that the run lives, until Close.
 func (c *running) beat() {
 	ctx, cancel := context.WithCancel(context.Background())
 	c.stopBeats = cancel
 	for _, p := range c.pods {
+		if c.disk.on() {
+			c.beats.Go(func() { c.beatDisk(ctx, p) })
+		}
 		c.beats.Go(func() {
 			ticker := time.NewTicker(wire.HeartbeatEvery)
 			defer ticker.Stop()

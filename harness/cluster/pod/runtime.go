@@ -16,6 +16,7 @@ import (
 
 	"github.com/seatrial/seatrial/harness/cluster"
 	"github.com/seatrial/seatrial/harness/cluster/build"
+	"github.com/seatrial/seatrial/harness/disk"
 )
 
 // Runtime runs systems in pods. The zero value is ready.
@@ -36,6 +37,7 @@ const (
 	roleAgent   = "agent"
 	roleNode    = "node"
 	roleNetwork = "network"
+	roleTrial   = "trial"
 )
 
 // RuntimeName implements [cluster.Runtime].
@@ -124,6 +126,9 @@ func checkStart(system cluster.System, options cluster.Options) (cluster.PodSyst
 	for _, port := range system.Ports() {
 		if port.Number < 1 || port.Number > 65535 {
 			return nil, fmt.Errorf("start %s: its port %q has the number %d", name, port.Name, port.Number)
+		}
+		if options.Disk && port.Number == disk.Port {
+			return nil, fmt.Errorf("start %s: its port %q has the number %d, on which the disk of a node takes what a run asks of it: give it another", name, port.Name, port.Number)
 		}
 	}
 	return pods, nil

@@ -20,6 +20,7 @@ import (
 	tcnet "github.com/testcontainers/testcontainers-go/network"
 
 	"github.com/seatrial/seatrial/harness/cluster"
+	"github.com/seatrial/seatrial/harness/disk"
 	"github.com/seatrial/seatrial/harness/link"
 	"github.com/seatrial/seatrial/harness/link/wire"
 )
@@ -37,16 +38,19 @@ const (
 
 // makeImages makes sure of the agent's and the system's image, at the same time.
 func (c *running) makeImages(ctx context.Context, images *Images) error {
-	var agentErr error
+	var agentErr, diskErr error
 	var wait sync.WaitGroup
 	wait.Go(func() { c.agentImage, agentErr = images.agentImage(ctx) })
+	if c.options.Disk {
+		wait.Go(func() { diskErr = c.makeDisk(ctx, images) })
+	}
 	image, err := c.system.Image(ctx, images)
 	wait.Wait()
 	if err != nil {
 		err = fmt.Errorf("make the image of %s %s: %w", c.system.SystemName(), c.system.SystemVersion(), err)
 	}
 	c.image = image
-	return errors.Join(err, agentErr)
+	return errors.Join(err, agentErr, diskErr)
 }
 
 // start brings everything up. What it made is found by its labels, so an error
@@ -55,6 +59,9 @@ func (c *running) start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, fmt.Errorf("the pods were not up within %v", startLimit))
 	defer cancel()
 	if err := c.layOut(); err != nil {
+		return err
+	}
+	if err := c.setUpDisks(ctx); err != nil {
 		return err
 	}
 	began := time.Now()
@@ -218,7 +225,7 @@ func (c *running) makeNode(ctx context.Context, p *pod) error {
 	}
 	making, cancel := uncut(ctx)
 	defer cancel()
-	made, err := testcontainers.GenericContainer(making, testcontainers.GenericContainerRequest{
+	request := testcontainers.GenericContainerRequest{
 		Logger: tclog.NewNoopLogger(),
 		ContainerRequest: testcontainers.ContainerRequest{
 			Image:      c.image,
@@ -233,7 +240,11 @@ func (c *running) makeNode(ctx context.Context, p *pod) error {
 				host.LogConfig = logLimit("64m")
 			},
 		},
-	})
+	}
+	if c.disk.on() {
+		c.putBehindDisk(&request.ContainerRequest, p)
+	}
+	made, err := testcontainers.GenericContainer(making, request)
 	if err != nil {
 		return fmt.Errorf("make the container of node %s from %s: %w", p.name, c.image, err)
 	}
@@ -294,6 +305,9 @@ func (c *running) configure(ctx context.Context, p *pod) error {
 		if port.Peer {
 			config.PeerPorts = append(config.PeerPorts, uint16(port.Number))
 		}
+	}
+	if c.disk.on() {
+		config.DeclaredPorts = append(config.DeclaredPorts, disk.Port)
 	}
 	if err := p.agent.Configure(ctx, config); err != nil {
 		return fmt.Errorf("configure the agent of %s: %w", p.name, err)

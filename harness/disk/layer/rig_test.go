@@ -60,6 +60,7 @@ func (n node) PowerLoss(_ context.Context, power disk.Power) (disk.Loss, error) 
 	return n.Layer.PowerLoss(power)
 }
 func (n node) Kill(context.Context) error { return n.Remember() }
+func (n node) Suspend() error             { return nil }
 func (n node) End()                       { n.end() }
 
 func serve(base string) error {

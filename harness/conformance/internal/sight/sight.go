@@ -24,7 +24,8 @@ type Question struct {
 	Bulk int
 	// Names are resolved.
 	Names []string
-	// Work has the node burn a processor for a while, write a file and start a child.
+	// Work has the node burn a processor for a while, write a file, start a child and
+	// sync a file.
 	Work bool
 	// Heard asks for the datagrams that came with Mark, and for nothing else.
 	Heard bool
@@ -75,4 +76,6 @@ type Work struct {
 	Wall, CPU time.Duration
 	// Child is how starting a child ended.
 	Child string
+	// Fsync is of a file that was written before.
+	Fsync Look
 }

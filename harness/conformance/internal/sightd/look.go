@@ -272,7 +272,7 @@ func writeFile(path string) error {
 // ballast is memory that can't be taken away.
 var ballast = bytes.Repeat([]byte{1}, 24<<20)
 
-// work burns a processor for 60 ms of its time and starts a child.
+// work burns a processor for 60 ms of its time, starts a child and syncs a file.
 func work() *sight.Work {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -291,6 +291,14 @@ func work() *sight.Work {
 	if err := exec.Command("/proc/self/exe", "nap").Run(); err != nil {
 		w.Child = err.Error()
 	}
+	w.Fsync = timed(func() error {
+		f, err := os.Create(filepath.Join(os.Getenv(sight.EnvData), "work"))
+		if err != nil {
+			return err
+		}
+		_, err = f.WriteString("work")
+		return errors.Join(err, f.Sync(), f.Close())
+	})
 	return w
 }
 

@@ -110,6 +110,15 @@ func (s *session) answer(words []string) string {
 			return "error: " + err.Error()
 		}
 		return "put"
+	case "sync": // the file, and with it the name
+		f, err := os.Open(filepath.Join(s.dir, words[1]))
+		if err == nil {
+			err = errors.Join(f.Sync(), f.Close())
+		}
+		if err != nil {
+			return "error: " + err.Error()
+		}
+		return "synced"
 	case "get":
 		text, err := os.ReadFile(filepath.Join(s.dir, words[1]))
 		if err != nil {
