@@ -17,7 +17,7 @@ build:
 
 ## test: everything; tests that need Docker skip without it
 test:
-	$(GO) test -timeout 25m ./...
+	$(GO) test -timeout 45m ./...
 
 ## bench: the figures of the README
 bench:
