@@ -118,7 +118,7 @@ type PowerAct struct {
 
 // Text is one line for people.
 func (a PowerAct) Text() string {
-	text := "power-loss " + strings.Join(a.Targets, " ")
+	text := "power loss " + strings.Join(a.Targets, " ")
 	if a.Power.Torn {
 		text += ", torn"
 	}
