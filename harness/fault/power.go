@@ -114,6 +114,8 @@ type PowerAct struct {
 	Power   disk.Power
 	// Flows are those that swallow everything, to the nodes and from them.
 	Flows []link.Flow
+	// Down are the targets whose programs did not run before.
+	Down []string `json:",omitempty"`
 }
 
 // Text is one line for people.
@@ -127,6 +129,20 @@ func (a PowerAct) Text() string {
 
 // Nodes are the targets.
 func (a PowerAct) Nodes() []string { return a.Targets }
+
+// Prepare notes which programs do not run, and so have nothing to lose.
+func (a PowerAct) Prepare(ctx context.Context, c cluster.Cluster, _ string) (Act, error) {
+	for _, node := range a.Targets {
+		state, err := c.State(ctx, node)
+		if err != nil {
+			return a, err
+		}
+		if state == cluster.Stopped {
+			a.Down = append(a.Down, node)
+		}
+	}
+	return a, nil
+}
 
 // Inject silences the nodes first: a dead machine does not say that it is. A
 // node that is down already has nothing to lose.
@@ -163,6 +179,10 @@ func (a PowerAct) Bit(ctx context.Context, c cluster.Cluster, _ string) (bool, s
 		life, err := c.Life(ctx, node)
 		if err != nil {
 			return false, "", fmt.Errorf("ask for the life of %s: %w", node, err)
+		}
+		if slices.Contains(a.Down, node) {
+			seen = append(seen, node+" was down before, and lost nothing more")
+			continue
 		}
 		loss, ever := disks.Lost(node)
 		bit = bit || ever && life.State == cluster.Stopped
