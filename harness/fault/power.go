@@ -151,14 +151,17 @@ func (a PowerAct) Inject(ctx context.Context, c cluster.Cluster, id string) erro
 	if err != nil {
 		return err
 	}
+	s := siteOf(c, id)
+	for _, node := range a.Targets {
+		s.keepDown(ctx, node)
+	}
+	// From here on it is quick: what a program syncs while nobody hears it is kept.
 	if len(a.Flows) > 0 {
 		if err := c.Network().Apply(ctx, id, link.Effect{Action: link.Drop}, a.Flows); err != nil {
 			return fmt.Errorf("silence it: %w", err)
 		}
 	}
-	s := siteOf(c, id)
 	return each(a.Targets, func(node string) error {
-		s.keepDown(ctx, node)
 		if _, err := disks.PowerLoss(ctx, node, a.Power); !errors.Is(err, cluster.ErrNotRunning) {
 			return err
 		}
