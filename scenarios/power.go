@@ -46,15 +46,26 @@ var (
 		nats.Cluster{Nodes: 1, SyncInterval: nats.Always}, powerLoss)
 )
 
+// oftener takes a server down three times, each at another part of a second.
+func oftener(s harness.Scenario, f fault.Fault) harness.Scenario {
+	s.Duration = 12 * time.Second
+	var times fault.Together
+	for _, at := range []time.Duration{3000, 6300, 9700} {
+		times = append(times, fault.After{Delay: at * time.Millisecond, Do: fault.For{Duration: time.Second, Fault: f}})
+	}
+	s.Faults = times
+	return s
+}
+
 // Redis acknowledges a write when it is in the log, and by default syncs that every
-// second.
+// second: power that goes just after that takes little, or nothing.
 var (
-	RedisPowerLoss = alone("power-loss", "Redis with its log synced every second keeps acknowledged writes when its power goes",
-		redis.Cluster{Servers: 1, AppendOnly: true, Fsync: "everysec"}, powerLoss)
-	RedisKillAlone = alone("kill-alone", "Redis with its log synced every second keeps acknowledged writes when it is killed",
-		redis.Cluster{Servers: 1, AppendOnly: true, Fsync: "everysec"}, killAlone)
-	RedisPowerLossAlways = alone("power-loss-fsync-always", "Redis that syncs its log for each write keeps what it acknowledged when its power goes",
-		redis.Cluster{Servers: 1, AppendOnly: true, Fsync: "always"}, powerLoss)
+	RedisPowerLoss = oftener(alone("power-loss", "Redis with its log synced every second keeps acknowledged writes when its power goes",
+		redis.Cluster{Servers: 1, AppendOnly: true, Fsync: "everysec"}, powerLoss), powerLoss)
+	RedisKillAlone = oftener(alone("kill-alone", "Redis with its log synced every second keeps acknowledged writes when it is killed",
+		redis.Cluster{Servers: 1, AppendOnly: true, Fsync: "everysec"}, killAlone), killAlone)
+	RedisPowerLossAlways = oftener(alone("power-loss-fsync-always", "Redis that syncs its log for each write keeps what it acknowledged when its power goes",
+		redis.Cluster{Servers: 1, AppendOnly: true, Fsync: "always"}, powerLoss), powerLoss)
 )
 
 var fsyncOff = postgres.Cluster{Settings: map[string]string{"fsync": "off"}}

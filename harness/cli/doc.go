@@ -86,7 +86,7 @@
 //	faults
 //	  faults[]
 //	    name            for instance "black-hole"
-//	    kind            "network", "names", "processes", "resources" or "clients": what it falls on
+//	    kind            "network", "names", "processes", "resources", "disk" or "clients": what it falls on
 //	    about           what it does
 //	    parameters[]    name, type: the fields of its Go type
 //	    runtimes        by "pod" and "process":

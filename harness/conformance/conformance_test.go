@@ -78,6 +78,37 @@ func TestEveryFaultOfDisksBitesAndIsGone(t *testing.T) {
 	require.Equal(t, 3, applied)
 }
 
+// A node that is down when the power goes loses nothing more, and stays down until
+// both faults are undone.
+func TestANodeThatIsDownHasNoPowerToLose(t *testing.T) {
+	w := worldOnDisks(t)
+	before := w.left(t)
+	node := fault.Node("n1")
+	undo, err := w.inject(t, fault.PowerLoss{Target: node})
+	require.NoError(t, err)
+	require.NoError(t, undo(t.Context()))
+	w.settle(t, before)
+	start, err := w.inject(t, fault.Kill{Target: node})
+	require.NoError(t, err)
+	w.recorded()
+	undo, err = w.inject(t, fault.PowerLoss{Target: node})
+	require.NoError(t, err)
+	require.NoError(t, start(t.Context()))
+	state, err := w.State(t.Context(), "n1")
+	require.NoError(t, err)
+	require.Equal(t, cluster.Stopped, state)
+	require.NoError(t, undo(t.Context()))
+	for _, e := range w.recorded() {
+		require.NotEqual(t, "crashed", e.Phase)
+		if e.Phase == "no-bite" {
+			require.Contains(t, e.Detail, "n1 was down before")
+			w.settle(t, before)
+			return
+		}
+	}
+	t.Fatal("the power loss did not say that it found nothing to take")
+}
+
 func worldOnDisks(t *testing.T) *world {
 	t.Helper()
 	w := newWorldOn(t, "pod", true)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seatrial/seatrial/harness/cluster"
+	"github.com/seatrial/seatrial/harness/disk"
 	"github.com/seatrial/seatrial/harness/fault"
 	"github.com/seatrial/seatrial/harness/link"
 	"github.com/seatrial/seatrial/harness/named"
@@ -24,6 +25,8 @@ func nodeFaults() []fault.Fault {
 		fault.MemoryLimit{Target: n1, Bytes: 64 << 20}, fault.ProcessLimit{Target: n1, Processes: 12},
 		fault.OutOfMemory{Target: n1, Within: time.Second},
 		fault.Stall{Target: fault.Clients("writers"), Share: 30, Written: true},
+		fault.PowerLoss{Target: n1, Torn: true}, fault.SlowDisk{Target: n1, Delay: time.Second, Operation: disk.OpWrite, Path: "*.log"},
+		fault.DiskError{Target: n1, Errno: "ENOSPC", Operation: disk.OpWrite, Path: "wal/**", Probability: 0.5},
 	}
 }
 
@@ -78,6 +81,10 @@ func TestMistakesInFaultsOfNodesAreSaidBeforeARun(t *testing.T) {
 		"Share is 101":                       fault.Stall{Target: fault.Clients("writers"), Share: 101},
 		"sessions are stalled by their":      fault.Stall{Target: n1},
 		`there is no client group "clients"`: fault.Stall{},
+		`unknown error "ENOENT"`:             fault.DiskError{Target: n1, Errno: "ENOENT"},
+		`unknown operation "sync"`:           fault.DiskError{Target: n1, Errno: "EIO", Operation: "sync"},
+		"delay wants latency":                fault.SlowDisk{Target: n1},
+		"that is a target for faults":        fault.PowerLoss{Target: fault.Halves},
 	} {
 		require.ErrorContains(t, fault.Check(fault.For{Duration: 1, Fault: f}, bare{count: 3}, nodeWorld()), says)
 	}
@@ -86,7 +93,7 @@ func TestMistakesInFaultsOfNodesAreSaidBeforeARun(t *testing.T) {
 		w.Runtime, w.NoTransactions = "process", context.Canceled
 		err := fault.Applies(f, w)
 		switch f.(type) {
-		case fault.CPUQuota, fault.CPUNoise, fault.MemoryLimit, fault.ProcessLimit, fault.OutOfMemory:
+		case fault.CPUQuota, fault.CPUNoise, fault.MemoryLimit, fault.ProcessLimit, fault.OutOfMemory, fault.PowerLoss, fault.DiskError, fault.SlowDisk:
 			require.ErrorContains(t, err, "run the scenario in pods")
 		case fault.Stall:
 			require.ErrorIs(t, err, context.Canceled)

@@ -87,7 +87,7 @@ func (SlowDisk) AppliesOn(c cluster.Cluster) error { return disksOn(c) }
 func (f DiskError) Aim(ctx context.Context, aim Aim) (Act, error) {
 	rule := f.rule()
 	rule.Seed = aim.Draw.Uint64()
-	text := "disk-error " + f.Errno
+	text := "disk error " + f.Errno
 	if f.Probability > 0 {
 		text += fmt.Sprintf(" with %v", f.Probability)
 	}
@@ -96,7 +96,7 @@ func (f DiskError) Aim(ctx context.Context, aim Aim) (Act, error) {
 
 // Aim resolves the target.
 func (f SlowDisk) Aim(ctx context.Context, aim Aim) (Act, error) {
-	return aimDisk(ctx, aim, f.Target, "slow-disk "+f.Delay.String(), f.rule())
+	return aimDisk(ctx, aim, f.Target, "slow disk "+f.Delay.String(), f.rule())
 }
 
 func aimDisk(ctx context.Context, aim Aim, target Target, text string, rule disk.Rule) (Act, error) {

@@ -114,11 +114,13 @@ type PowerAct struct {
 	Power   disk.Power
 	// Flows are those that swallow everything, to the nodes and from them.
 	Flows []link.Flow
+	// Down are the targets whose programs did not run before.
+	Down []string `json:",omitempty"`
 }
 
 // Text is one line for people.
 func (a PowerAct) Text() string {
-	text := "power-loss " + strings.Join(a.Targets, " ")
+	text := "power loss " + strings.Join(a.Targets, " ")
 	if a.Power.Torn {
 		text += ", torn"
 	}
@@ -128,6 +130,20 @@ func (a PowerAct) Text() string {
 // Nodes are the targets.
 func (a PowerAct) Nodes() []string { return a.Targets }
 
+// Prepare notes which programs do not run, and so have nothing to lose.
+func (a PowerAct) Prepare(ctx context.Context, c cluster.Cluster, _ string) (Act, error) {
+	for _, node := range a.Targets {
+		state, err := c.State(ctx, node)
+		if err != nil {
+			return a, err
+		}
+		if state == cluster.Stopped {
+			a.Down = append(a.Down, node)
+		}
+	}
+	return a, nil
+}
+
 // Inject silences the nodes first: a dead machine does not say that it is. A
 // node that is down already has nothing to lose.
 func (a PowerAct) Inject(ctx context.Context, c cluster.Cluster, id string) error {
@@ -135,14 +151,17 @@ func (a PowerAct) Inject(ctx context.Context, c cluster.Cluster, id string) erro
 	if err != nil {
 		return err
 	}
+	s := siteOf(c, id)
+	for _, node := range a.Targets {
+		s.keepDown(ctx, node)
+	}
+	// From here on it is quick: what a program syncs while nobody hears it is kept.
 	if len(a.Flows) > 0 {
 		if err := c.Network().Apply(ctx, id, link.Effect{Action: link.Drop}, a.Flows); err != nil {
 			return fmt.Errorf("silence it: %w", err)
 		}
 	}
-	s := siteOf(c, id)
 	return each(a.Targets, func(node string) error {
-		s.keepDown(ctx, node)
 		if _, err := disks.PowerLoss(ctx, node, a.Power); !errors.Is(err, cluster.ErrNotRunning) {
 			return err
 		}
@@ -163,6 +182,10 @@ func (a PowerAct) Bit(ctx context.Context, c cluster.Cluster, _ string) (bool, s
 		life, err := c.Life(ctx, node)
 		if err != nil {
 			return false, "", fmt.Errorf("ask for the life of %s: %w", node, err)
+		}
+		if slices.Contains(a.Down, node) {
+			seen = append(seen, node+" was down before, and lost nothing more")
+			continue
 		}
 		loss, ever := disks.Lost(node)
 		bit = bit || ever && life.State == cluster.Stopped

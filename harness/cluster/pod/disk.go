@@ -184,15 +184,17 @@ func (c *running) askDisk(ctx context.Context, p *pod, ask func(context.Context,
 	limited, cancel := context.WithTimeoutCause(ctx, diskWithin, fmt.Errorf("its disk did not do it within %v", diskWithin))
 	defer cancel()
 	for {
-		state, err := c.settled(limited, p)
-		if err != nil {
-			return err
-		}
-		if state != cluster.Running {
+		if p.frozen.Load() {
 			return cluster.ErrNotRunning
 		}
-		if err = ask(limited, c.diskOf(p)); !errors.Is(err, disk.ErrDisk) {
+		err := ask(limited, c.diskOf(p)) // the engine is not asked first: that takes a while
+		if !errors.Is(err, disk.ErrDisk) {
 			return err // it was done, or the disk says why not
+		}
+		if state, stateErr := c.settled(limited, p); stateErr != nil {
+			return errors.Join(stateErr, err)
+		} else if state != cluster.Running {
+			return cluster.ErrNotRunning
 		}
 		select {
 		case <-limited.Done():

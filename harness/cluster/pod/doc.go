@@ -33,6 +33,21 @@
 // run's token. TESTCONTAINERS_HOST_OVERRIDE is tried first where it is set. The
 // run's log says which it was.
 //
+// # Disks that can fail
+//
+// With [cluster.Options].Disk the first process of each node's container is
+// docker/disk, which keeps the data directory behind the layer of package
+// harness/disk/layer and runs the system's own command as the image's own user.
+// The container gets /dev/fuse and SYS_ADMIN for that (where the engine has AppArmor,
+// also without its profile); the right is dropped before the command starts. The
+// data is in an anonymous volume, which goes with the container. A trial in a
+// container of its own says first whether the machine can do it.
+//
+// The disk is asked through the pod's agent, as the group [cluster.Probes], on which no
+// fault falls. Kill goes through it, so that what was not synced is remembered;
+// where the disk does not answer the engine kills, the log says so, and all counts
+// as synced.
+//
 // # What is left behind
 //
 // Nothing. Every container and network carries the labels of its
@@ -65,6 +80,7 @@
 // # Environment
 //
 //	SEATRIAL_AGENT                a linux binary of the agent, instead of building it
+//	SEATRIAL_DISK                 a linux binary of docker/disk, instead of building it
 //	DOCKER_HOST and the like      as testcontainers and docker understand them
 //	TESTCONTAINERS_HOST_OVERRIDE  the host at which published ports are reached
 package pod
