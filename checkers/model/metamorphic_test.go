@@ -36,7 +36,11 @@ var metamorphic = map[string]changed{
 }
 
 func verdictOf(m Model, h *history.History, first history.Value) frontier.Verdict {
-	return m.Judge(context.Background(), Objects(h, m, first)[0], frontier.Limits{}).Verdict
+	objects := Objects(h, m, first)
+	if len(objects) == 0 {
+		return frontier.Legal // nothing happened
+	}
+	return m.Judge(context.Background(), objects[0], frontier.Limits{}).Verdict
 }
 
 // copied is a history with ops, elements and steps of its own.

@@ -63,7 +63,7 @@ var plantedIn = []planted{
 	{name: "fenced-mutex", model: FencedMutex(), world: func() (world, history.Value) { return &lockWorld{fenced: true}, history.Nil }, plants: map[string]func(h *history.History){
 		"a lock granted twice": forgetReleases(grantedTwice), "a lock released by another": releasedByAnother, "a token that does not grow": tokenTooLow, "a write with an old token": writtenWithOldToken,
 	}},
-	{name: "queue", model: Queue(), world: func() (world, history.Value) { return &queueWorld{anywhere: true}, history.Nil }, size: 20_000, clients: 3, unknown: 0.001, plants: map[string]func(h *history.History){
+	{name: "queue", model: Queue(), world: func() (world, history.Value) { return &queueWorld{anywhere: true}, history.Nil }, size: 1_000, clients: 3, unknown: 0.001, plants: map[string]func(h *history.History){
 		"an element twice": dequeuedTwice,
 	}},
 	{name: "fifo-queue", model: FIFOQueue(), world: func() (world, history.Value) { return &queueWorld{}, history.Nil }, size: 200, clients: 3, unknown: 0.001, plants: map[string]func(h *history.History){
