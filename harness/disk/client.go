@@ -154,15 +154,16 @@ func (c *Client) exchange(ctx context.Context, req request) (response, error) {
 	if err := hello.Validate(); err != nil {
 		return response{}, err
 	}
-	if _, err := io.WriteString(conn, hello.String()+"\n"); err != nil {
-		return response{}, err
+	_, sending := io.WriteString(conn, hello.String()+"\n")
+	if sending == nil {
+		sending = wire.WriteMessage(conn, req)
 	}
-	if err := wire.WriteMessage(conn, req); err != nil {
-		return response{}, err
-	}
+	// Who is refused is told why, and may find the connection closed before all is sent.
 	var resp response
-	err = readMessage(bufio.NewReader(conn), &resp)
-	return resp, err
+	if err := readMessage(bufio.NewReader(conn), &resp); err != nil {
+		return resp, errors.Join(sending, err)
+	}
+	return resp, nil
 }
 
 // readMessage reads one line of JSON.
