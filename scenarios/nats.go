@@ -20,7 +20,7 @@ var NatsKillAll = harness.Scenario{
 	About:    "NATS JetStream keeps every acknowledged message when all servers are killed",
 	Tags:     []string{"durability"},
 	System:   nats.Cluster{Nodes: 3},
-	Workload: workloads.Appends{},
+	Workload: workloads.Appends{RetireAfter: 60}, // a read asks for message after message
 	Rate:     400,
 	Duration: 20 * time.Second,
 	Faults: fault.Every{Period: 6 * time.Second, Do: fault.Together{
@@ -37,7 +37,7 @@ var NatsMixed = harness.Scenario{
 	About:    "NATS JetStream keeps every acknowledged message while servers are cut, killed and paused",
 	Tags:     []string{"durability"},
 	System:   nats.Cluster{Nodes: 3},
-	Workload: workloads.Appends{},
+	Workload: workloads.Appends{RetireAfter: 60}, // a read asks for message after message
 	Rate:     400,
 	Duration: 30 * time.Second,
 	Faults:   fault.Mix{Faults: everyFault, QuietMin: 3 * time.Second, QuietMax: 5 * time.Second},

@@ -29,7 +29,7 @@ var (
 func alone(name, about string, system cluster.System, f fault.Fault) harness.Scenario {
 	return harness.Scenario{
 		Name: system.SystemName() + "/append/" + name, About: about, Tags: []string{"durability", "power"},
-		System: system, Workload: workloads.Appends{},
+		System: system, Workload: workloads.Appends{RetireAfter: 100},
 		Rate: 200, Duration: 8 * time.Second,
 		Faults: fault.After{Delay: 5 * time.Second, Do: fault.For{Duration: time.Second, Fault: f}},
 		Check:  checkers.All{checkers.NothingLost{}},
