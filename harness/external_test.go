@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seatrial/seatrial/harness/cluster/pod"
+	"github.com/seatrial/seatrial/harness/cluster/pod/podtest"
 )
 
 // The README's first scenario works in a module of the user's own, with the lines
@@ -46,12 +47,7 @@ func requireDocker(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped: builds and runs a module of its own")
 	}
-	if err := (pod.Runtime{}).Available(t.Context()); err != nil {
-		if os.Getenv("SEATRIAL_REQUIRE_DOCKER") == "1" {
-			t.Fatalf("error: %v", err)
-		}
-		t.Skipf("skipped: %v", err)
-	}
+	podtest.Need(t, pod.Runtime{})
 }
 
 type userModule struct {

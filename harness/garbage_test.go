@@ -18,6 +18,7 @@ import (
 	"github.com/seatrial/seatrial/harness"
 	"github.com/seatrial/seatrial/harness/cluster"
 	"github.com/seatrial/seatrial/harness/cluster/pod"
+	"github.com/seatrial/seatrial/harness/cluster/pod/podtest"
 	"github.com/seatrial/seatrial/scenarios"
 )
 
@@ -51,12 +52,7 @@ func TestAKilledRunnerLeavesNothingBehind(t *testing.T) {
 }
 
 func TestAKilledRunnerLeavesNothingBehindInPods(t *testing.T) {
-	if err := (pod.Runtime{}).Available(t.Context()); err != nil {
-		if os.Getenv("SEATRIAL_REQUIRE_DOCKER") == "1" {
-			t.Fatalf("error: %v", err)
-		}
-		t.Skipf("skipped: %v", err)
-	}
+	podtest.Need(t, pod.Runtime{})
 	killRunner(t, "pod", 500*time.Millisecond, 6*time.Second)
 }
 

@@ -32,6 +32,7 @@ var rules = []rule{
 	{"checkers", []string{"checkers", "harness/history", "github.com/anishathalye/porcupine"}},
 	{"workloads", []string{"harness/history", "harness/link"}},
 	{"harness/cluster/build", []string{"harness/cluster", "golang.org/x/sys"}},
+	{"harness/cluster/pod/podtest", []string{"harness/cluster", "github.com/stretchr/testify"}},
 	{"harness/cluster/pod", []string{"harness/cluster", "harness/disk", "harness/link", "github.com/testcontainers/testcontainers-go", "github.com/moby/moby", "github.com/containerd/errdefs", "golang.org/x/sys"}},
 	{"harness/cluster/process", []string{"harness/cluster", "harness/link", "golang.org/x/sys"}},
 	{"harness/cluster", []string{"harness/disk", "harness/link"}},

@@ -2,7 +2,6 @@ package scenarios_test
 
 import (
 	"context"
-	"os"
 	"testing"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/seatrial/seatrial/harness"
 	"github.com/seatrial/seatrial/harness/cluster"
 	"github.com/seatrial/seatrial/harness/cluster/pod"
+	"github.com/seatrial/seatrial/harness/cluster/pod/podtest"
 	"github.com/seatrial/seatrial/scenarios"
 	"github.com/seatrial/seatrial/workloads"
 )
@@ -91,12 +91,7 @@ func TestScenariosAreValidAndNamedOnce(t *testing.T) {
 // TestImagesBuild builds every image that the scenarios use, so a first test
 // does not wait for it.
 func TestImagesBuild(t *testing.T) {
-	if err := (pod.Runtime{}).Available(t.Context()); err != nil {
-		if os.Getenv("SEATRIAL_REQUIRE_DOCKER") == "1" {
-			t.Fatalf("error: %v", err)
-		}
-		t.Skipf("skipped: %v", err)
-	}
+	podtest.Need(t, pod.Runtime{})
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	systems := []cluster.PodSystem{canary.Cluster{}, redis.Cluster{}, postgres.Cluster{}}

@@ -3,7 +3,6 @@ package etcd
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"testing"
 	"time"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/seatrial/seatrial/harness/cluster"
 	"github.com/seatrial/seatrial/harness/cluster/pod"
+	"github.com/seatrial/seatrial/harness/cluster/pod/podtest"
 	"github.com/seatrial/seatrial/harness/history"
 	"github.com/seatrial/seatrial/harness/link"
 )
@@ -22,12 +22,7 @@ const podsAtATime = 2
 // Every version, from the image that is offered, takes the same command line and
 // the same requests, and goes on without its leader.
 func TestInPods(t *testing.T) {
-	if err := (pod.Runtime{}).Available(t.Context()); err != nil {
-		if os.Getenv("SEATRIAL_REQUIRE_DOCKER") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	podtest.Need(t, pod.Runtime{})
 	systems := []Cluster{{Nodes: 5}} // of the default version
 	for _, version := range (Cluster{}).Versions()[1:] {
 		systems = append(systems, Cluster{Version: version})

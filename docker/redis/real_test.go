@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"os"
 	"testing"
 	"time"
 
@@ -10,39 +9,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seatrial/seatrial/harness/cluster"
-	"github.com/seatrial/seatrial/harness/cluster/pod"
+	"github.com/seatrial/seatrial/harness/cluster/pod/podtest"
 	"github.com/seatrial/seatrial/harness/history"
 	"github.com/seatrial/seatrial/harness/link"
 	"github.com/seatrial/seatrial/workloads"
 )
 
-// patience bounds every wait of these tests. It is generous: the machine is busy.
-const patience = time.Minute
+const patience = podtest.Patience
 
-func up(t *testing.T, c Cluster) cluster.Cluster {
-	t.Helper()
-	if err := (pod.Runtime{}).Available(t.Context()); err != nil {
-		if os.Getenv("SEATRIAL_REQUIRE_DOCKER") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	t.Setenv("SEATRIAL_SCRATCH", t.TempDir())
-	owner, err := cluster.NewOwner()
-	require.NoError(t, err)
-	// The first time, an image is built.
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-	defer cancel()
-	started, err := pod.Runtime{}.Start(ctx, c, cluster.Options{Owner: owner, Log: func(line string) { t.Log(line) }})
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		closing, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		require.NoError(t, started.Close(closing))
-	})
-	require.NoError(t, cluster.WaitReady(t.Context(), started, patience))
-	return started
-}
+func up(t *testing.T, c Cluster) cluster.Cluster { return podtest.Up(t, c) }
 
 func session(c cluster.Cluster, node string) link.Session {
 	return link.Session{Node: node, Group: link.Clients, Timeout: time.Second, Dialer: c.Dialer()}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/seatrial/seatrial/harness/cluster"
 	"github.com/seatrial/seatrial/harness/cluster/pod"
+	"github.com/seatrial/seatrial/harness/cluster/pod/podtest"
 	"github.com/seatrial/seatrial/harness/fault"
 )
 
@@ -30,12 +31,7 @@ func TestAgentsHealAloneWhenTheRunnerIsKilled(t *testing.T) {
 		beRunner(t)
 		return
 	}
-	if err := (pod.Runtime{}).Available(t.Context()); err != nil {
-		if os.Getenv("SEATRIAL_REQUIRE_DOCKER") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	podtest.Need(t, pod.Runtime{})
 	runner := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestAgentsHealAloneWhenTheRunnerIsKilled$", "-test.v")
 	runner.Env = append(os.Environ(), envRunner+"=1")
 	runner.Stderr = os.Stderr

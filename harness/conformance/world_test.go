@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/seatrial/seatrial/harness/cluster"
 	"github.com/seatrial/seatrial/harness/cluster/pod"
+	"github.com/seatrial/seatrial/harness/cluster/pod/podtest"
 	"github.com/seatrial/seatrial/harness/cluster/process"
 	"github.com/seatrial/seatrial/harness/conformance/internal/sight"
 	"github.com/seatrial/seatrial/harness/fault"
@@ -138,12 +138,7 @@ func newWorld(t *testing.T, runtime string) *world {
 func newWorldOn(t *testing.T, runtime string, disks bool) *world {
 	t.Helper()
 	r := runtimes[runtime]
-	if err := r.Available(t.Context()); err != nil {
-		if os.Getenv("SEATRIAL_REQUIRE_DOCKER") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	podtest.Need(t, r)
 	owner, err := cluster.NewOwner()
 	require.NoError(t, err)
 	w := &world{runtime: runtime, began: time.Now()}

@@ -2,7 +2,6 @@ package fault_test
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"github.com/seatrial/seatrial/docker/canary"
 	"github.com/seatrial/seatrial/harness/cluster"
 	"github.com/seatrial/seatrial/harness/cluster/pod"
+	"github.com/seatrial/seatrial/harness/cluster/pod/podtest"
 	"github.com/seatrial/seatrial/harness/cluster/process"
 	"github.com/seatrial/seatrial/harness/fault"
 	"github.com/seatrial/seatrial/harness/history"
@@ -39,12 +39,7 @@ func newRig(t *testing.T, runtime cluster.Runtime) *rig {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
-	if err := runtime.Available(ctx); err != nil {
-		if os.Getenv("SEATRIAL_REQUIRE_DOCKER") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	podtest.Need(t, runtime)
 	t.Setenv("SEATRIAL_SCRATCH", t.TempDir())
 	owner, err := cluster.NewOwner()
 	require.NoError(t, err)

@@ -1,7 +1,6 @@
 package script_test
 
 import (
-	"os"
 	"testing"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/seatrial/seatrial/docker/postgres"
 	"github.com/seatrial/seatrial/harness"
 	"github.com/seatrial/seatrial/harness/cluster/pod"
+	"github.com/seatrial/seatrial/harness/cluster/pod/podtest"
 	"github.com/seatrial/seatrial/harness/fault"
 	"github.com/seatrial/seatrial/harness/history"
 	"github.com/seatrial/seatrial/harness/link"
@@ -24,12 +24,7 @@ import (
 // run runs a scenario and returns its verdict and history.
 func run(t *testing.T, s harness.Scenario) (results.Run, *history.History) {
 	t.Helper()
-	if err := (pod.Runtime{}).Available(t.Context()); err != nil {
-		if os.Getenv("SEATRIAL_REQUIRE_DOCKER") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	podtest.Need(t, pod.Runtime{})
 	seed := uint64(1)
 	out, dir, err := harness.Run(t.Context(), s, harness.Options{Seed: &seed, Results: t.TempDir(),
 		Watch: func(p harness.Progress) {
