@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/seatrial/seatrial/harness/cluster"
 	"github.com/seatrial/seatrial/harness/cluster/build"
 	"github.com/seatrial/seatrial/harness/link"
 	"github.com/seatrial/seatrial/workloads"
@@ -44,7 +45,7 @@ func startLocal(t testing.TB, system Cluster) *localCluster {
 	defer cancel()
 	r, err := recipeOf(system.SystemVersion())
 	require.NoError(t, err)
-	files, err := r.files()
+	files, err := cluster.Recipe(recipes, r.folder)
 	require.NoError(t, err)
 	program, err := r.build(building, build.Builder{}, files)
 	require.NoError(t, err)

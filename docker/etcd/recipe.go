@@ -10,13 +10,10 @@ import (
 )
 
 // recipes holds, for each version, a module that builds etcd, or a Dockerfile that
-// installs it. A folder with its own go.mod belongs to no other module and can't
-// be embedded, hence the suffix that a module's files lose when they are written out.
+// installs it.
 //
 //go:embed recipe
 var recipes embed.FS
-
-const recipeSuffix = ".tmpl"
 
 // imageName is what images of etcd are called, and the program in those that hold
 // nothing else.
@@ -55,7 +52,7 @@ func (c Cluster) Image(ctx context.Context, builder cluster.ImageBuilder) (tag s
 	if err != nil {
 		return "", err
 	}
-	files, err := r.files()
+	files, err := cluster.Recipe(recipes, r.folder)
 	if err != nil {
 		return "", err
 	}
@@ -90,21 +87,4 @@ func recipeOf(version string) (recipe, error) {
 		}
 	}
 	return recipe{}, fmt.Errorf("etcd: version %q is not offered: the versions are %s", version, strings.Join(Cluster{}.Versions(), ", "))
-}
-
-// files are the recipe's files, under the names that their tools want.
-func (r recipe) files() (map[string][]byte, error) {
-	entries, err := recipes.ReadDir(r.folder)
-	if err != nil {
-		return nil, fmt.Errorf("read the recipe of etcd %s: %w", r.version, err)
-	}
-	files := make(map[string][]byte, len(entries))
-	for _, entry := range entries {
-		text, err := recipes.ReadFile(r.folder + "/" + entry.Name())
-		if err != nil {
-			return nil, fmt.Errorf("read the recipe of etcd %s: %w", r.version, err)
-		}
-		files[strings.TrimSuffix(entry.Name(), recipeSuffix)] = text
-	}
-	return files, nil
 }

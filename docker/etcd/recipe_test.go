@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seatrial/seatrial/harness/cluster"
 )
 
 // builtVersions are those that are built from a Go module.
@@ -16,7 +18,7 @@ func builtVersions(t *testing.T) []string {
 	t.Helper()
 	var built []string
 	for _, r := range offered {
-		if files, err := r.files(); err == nil && files["go.mod"] != nil {
+		if files, err := cluster.Recipe(recipes, r.folder); err == nil && files["go.mod"] != nil {
 			built = append(built, r.version)
 		}
 	}
@@ -29,7 +31,7 @@ func TestRecipesMatchVersions(t *testing.T) {
 	for _, version := range builtVersions(t) {
 		r, err := recipeOf(version)
 		require.NoError(t, err)
-		files, err := r.files()
+		files, err := cluster.Recipe(recipes, r.folder)
 		require.NoError(t, err)
 		require.Len(t, files, 3)
 		required := regexp.MustCompile(`(?m)^require go\.etcd\.io/etcd/server/v3 (v\S+)$`).FindSubmatch(files["go.mod"])
@@ -46,7 +48,7 @@ func TestRecipesMatchVersions(t *testing.T) {
 func TestPackageMatchesVersion(t *testing.T) {
 	r, err := recipeOf("3.4.23")
 	require.NoError(t, err)
-	files, err := r.files()
+	files, err := cluster.Recipe(recipes, r.folder)
 	require.NoError(t, err)
 	require.Len(t, files, 1)
 	require.Contains(t, string(files["Dockerfile"]), "FROM debian:bookworm-slim\n", "it builds anywhere")
@@ -67,7 +69,7 @@ func TestNoStrayRecipes(t *testing.T) {
 		}
 		folder := path[:strings.LastIndexByte(path, '/')]
 		require.True(t, used[folder], path)
-		require.True(t, strings.HasSuffix(path, recipeSuffix) || strings.HasSuffix(path, "/Dockerfile"), path)
+		require.True(t, strings.HasSuffix(path, ".tmpl") || strings.HasSuffix(path, "/Dockerfile"), path)
 		return nil
 	}))
 }

@@ -130,13 +130,9 @@ func (c Cluster) Image(ctx context.Context, builder cluster.ImageBuilder) (strin
 		return "", fmt.Errorf("make the image of nats %s: %w", c.SystemVersion(), err)
 	}
 	minor := c.SystemVersion()[:strings.LastIndexByte(c.SystemVersion(), '.')]
-	files := map[string][]byte{}
-	for _, name := range []string{"go.mod", "go.sum", "main.go"} {
-		text, err := recipes.ReadFile("recipe/" + minor + "/" + name + ".tmpl")
-		if err != nil {
-			return failed(err)
-		}
-		files[name] = text
+	files, err := cluster.Recipe(recipes, "recipe/"+minor)
+	if err != nil {
+		return failed(err)
 	}
 	path, err := builder.GoTemplate(ctx, "nats-"+c.SystemVersion(), files)
 	if err != nil {

@@ -116,13 +116,9 @@ var image embed.FS
 
 // Image builds the image from Debian's package.
 func (Cluster) Image(ctx context.Context, builder cluster.ImageBuilder) (string, error) {
-	files := map[string][]byte{}
-	for _, name := range []string{"Dockerfile", "schema.sql"} {
-		text, err := image.ReadFile("image/" + name)
-		if err != nil {
-			return "", fmt.Errorf("postgres: read the recipe of the image: %w", err)
-		}
-		files[name] = text
+	files, err := cluster.Recipe(image, "image")
+	if err != nil {
+		return "", fmt.Errorf("postgres: %w", err)
 	}
 	tag, err := builder.FromDockerfile(ctx, "postgres", files)
 	if err != nil {

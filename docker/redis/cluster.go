@@ -166,13 +166,9 @@ var image embed.FS
 
 // Image builds the image from Debian's packages.
 func (Cluster) Image(ctx context.Context, builder cluster.ImageBuilder) (string, error) {
-	files := map[string][]byte{}
-	for _, name := range []string{"Dockerfile", "once"} {
-		text, err := image.ReadFile("image/" + name)
-		if err != nil {
-			return "", fmt.Errorf("redis: read the recipe of the image: %w", err)
-		}
-		files[name] = text
+	files, err := cluster.Recipe(image, "image")
+	if err != nil {
+		return "", fmt.Errorf("redis: %w", err)
 	}
 	tag, err := builder.FromDockerfile(ctx, "redis", files)
 	if err != nil {

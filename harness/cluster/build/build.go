@@ -70,18 +70,13 @@ func (b Builder) GoPackage(ctx context.Context, importPath string) (string, erro
 	return program, nil
 }
 
-// templateSuffix is what a template's files lose: a folder with a go.mod can't be
-// embedded by another module.
-const templateSuffix = ".tmpl"
-
 // GoTemplate implements [cluster.ProgramBuilder]. The files are a module with its
-// go.mod and go.sum, and a main package at its root.
+// go.mod and go.sum, and a main package at its root: see [cluster.Recipe].
 func (b Builder) GoTemplate(ctx context.Context, name string, files map[string][]byte) (string, error) {
 	fail := func(err error) (string, error) { return "", fmt.Errorf("build template %s: %w", name, err) }
 	ctx, cancel := context.WithTimeoutCause(ctx, Timeout, errTimeout)
 	defer cancel()
-	sources, err := templateSources(name, files)
-	if err != nil {
+	if err := checkTemplate(name, files); err != nil {
 		return fail(err)
 	}
 	tool, err := b.tool(ctx)
@@ -89,13 +84,13 @@ func (b Builder) GoTemplate(ctx context.Context, name string, files map[string][
 		return fail(err)
 	}
 	key := tool.key()
-	for _, file := range slices.Sorted(maps.Keys(sources)) {
-		key.add(file, sources[file])
+	for _, file := range slices.Sorted(maps.Keys(files)) {
+		key.add(file, files[file])
 	}
 	program, err := b.once(ctx, name, key, func(out string) error {
 		dir := out + ".src"
 		defer os.RemoveAll(dir)
-		if err := writeSources(dir, sources); err != nil {
+		if err := writeSources(dir, files); err != nil {
 			return err
 		}
 		return tool.build(ctx, dir, out, ".")
@@ -106,33 +101,27 @@ func (b Builder) GoTemplate(ctx context.Context, name string, files map[string][
 	return program, nil
 }
 
-// templateSources are the files by the names that they are written under.
-func templateSources(name string, files map[string][]byte) (map[string][]byte, error) {
+// checkTemplate says what is wrong with a template.
+func checkTemplate(name string, files map[string][]byte) error {
 	if name == "" || name == "." || name == ".." || strings.ContainsAny(name, `/\`) {
-		return nil, fmt.Errorf("its name becomes a file's name, %q is none", name)
+		return fmt.Errorf("its name becomes a file's name, %q is none", name)
 	}
-	sources := map[string][]byte{}
-	for file, text := range files {
-		written := strings.TrimSuffix(file, templateSuffix)
-		if !filepath.IsLocal(filepath.FromSlash(written)) {
-			return nil, fmt.Errorf("file %q lies outside of its folder", file)
+	for file := range files {
+		if !filepath.IsLocal(filepath.FromSlash(file)) {
+			return fmt.Errorf("file %q lies outside of its folder", file)
 		}
-		if _, twice := sources[written]; twice {
-			return nil, fmt.Errorf("file %q is there twice, with and without %s", written, templateSuffix)
-		}
-		sources[written] = text
 	}
-	if sources["go.mod"] == nil {
-		return nil, errors.New("it has no go.mod: a template is a whole module")
+	if files["go.mod"] == nil {
+		return errors.New("it has no go.mod: a template is a whole module")
 	}
-	return sources, nil
+	return nil
 }
 
-func writeSources(dir string, sources map[string][]byte) error {
+func writeSources(dir string, files map[string][]byte) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("clear what a killed build left: %w", err)
 	}
-	for name, text := range sources {
+	for name, text := range files {
 		file := filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			return fmt.Errorf("write its sources: %w", err)

@@ -21,9 +21,9 @@ import (
 // hello is a template that prints a word.
 func hello(word string) map[string][]byte {
 	return map[string][]byte{
-		"go.mod.tmpl":       []byte("module example.com/hello\n\ngo 1.24\n"),
-		"main.go.tmpl":      []byte("package main\n\nimport \"example.com/hello/word\"\n\nfunc main() { print(word.Word) }\n"),
-		"word/word.go.tmpl": []byte("package word\n\nconst Word = \"" + word + "\"\n"),
+		"go.mod":       []byte("module example.com/hello\n\ngo 1.24\n"),
+		"main.go":      []byte("package main\n\nimport \"example.com/hello/word\"\n\nfunc main() { print(word.Word) }\n"),
+		"word/word.go": []byte("package word\n\nconst Word = \"" + word + "\"\n"),
 	}
 }
 
@@ -125,7 +125,7 @@ func TestWhatCanGoWrongIsSaid(t *testing.T) {
 	cache := useCache(t)
 	b := build.Builder{}
 	files := hello("x")
-	files["word/word.go.tmpl"] = []byte("package word\n\nconst Wurd = 1\n")
+	files["word/word.go"] = []byte("package word\n\nconst Wurd = 1\n")
 	_, err := b.GoTemplate(t.Context(), "broken", files)
 	require.ErrorContains(t, err, "build template broken")
 	require.ErrorContains(t, err, "undefined: word.Word")
@@ -133,7 +133,7 @@ func TestWhatCanGoWrongIsSaid(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, programs)
 
-	delete(files, "go.mod.tmpl")
+	delete(files, "go.mod")
 	_, err = b.GoTemplate(t.Context(), "broken", files)
 	require.ErrorContains(t, err, "go.mod")
 	_, err = b.GoTemplate(t.Context(), "broken", map[string][]byte{"../x.go": nil})
