@@ -126,16 +126,14 @@ func (in *Injector) bite(ctx context.Context, end time.Time, i *injection, heals
 	if !i.inForceUntil(ctx, end.Add(-ownTime)) {
 		return nil
 	}
-	if err := in.ask(ctx, i); err != nil {
-		return err
-	}
+	asked := in.ask(ctx, i)
 	if !i.inForceUntil(ctx, end) {
-		return nil
+		return asked
 	}
 	heals()
 	healCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healTimeout)
 	defer cancel()
-	return in.heal(healCtx, i)
+	return errors.Join(asked, in.heal(healCtx, i)) // one that can't be asked is healed all the same
 }
 
 // ask asks once whether the fault bit, and records the answer.
