@@ -24,7 +24,7 @@ func randomObject(draw *rand.Rand, m Model, w world, first history.Value, most i
 	for range []int{0, 1, 2, 3}[draw.IntN(4)] {
 		work.mutate()
 	}
-	if draw.IntN(8) == 0 {
+	if draw.IntN(4) == 0 {
 		work.h.Header.InitialUnknown = true
 	}
 	return Objects(work.h, m, first)[0]

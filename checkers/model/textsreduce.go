@@ -30,6 +30,7 @@ import (
 // texts is what reads were told of a key.
 type texts struct {
 	o      *Object
+	first  []string // one of them was there at first
 	read   []string // each once, sorted
 	byRead map[string]int32
 	pieces map[string]*piece
@@ -48,15 +49,27 @@ type piece struct {
 // reduceKV leaves out puts and appends of unknown outcome whose text is part of no
 // text that was read after their call. Had one happened, then until the next put
 // every text would have it in it, so nobody looked; and after that it is gone.
+//
+// Where nobody knows what was there at first, it becomes one of a few texts, with all
+// of which the search begins.
 func reduceKV(s *Spec[Text], o *Object) *Object {
-	t := newTexts(o)
+	first, known := firstTexts(o)
+	t := newTexts(o, first, known)
 	o = o.filter(func(i int) bool {
 		op := o.Op(i)
 		return op.Known() || op.Kind != history.Read && t.seenAfter(kvText(o.H, op.Value), op.Call)
 	})
-	if o.Anything {
+	if !known {
 		return o
 	}
+	s.Initial = func(*Object) []Text {
+		states := make([]Text, len(first))
+		for i, text := range first {
+			states[i] = Text{Text: text}
+		}
+		return states
+	}
+	s.Observes = func(op Op) bool { return op.Kind == history.Read }
 	o = o.with(slices.Clone(o.Ops), o.Index)
 	if t.marked {
 		t.settle(o)
@@ -66,8 +79,8 @@ func reduceKV(s *Spec[Text], o *Object) *Object {
 	return o
 }
 
-func newTexts(o *Object) *texts {
-	t := &texts{o: o, byRead: map[string]int32{}, pieces: map[string]*piece{}}
+func newTexts(o *Object, first []string, known bool) *texts {
+	t := &texts{o: o, first: first, byRead: map[string]int32{}, pieces: map[string]*piece{}}
 	for i := range o.Ops {
 		if op := o.Op(i); op.Kind == history.Read && op.Known() && op.Result != history.None {
 			t.read = append(t.read, kvText(o.H, op.Result))
@@ -78,7 +91,7 @@ func newTexts(o *Object) *texts {
 	for n, text := range t.read {
 		t.byRead[text] = int32(n)
 	}
-	if o.Anything {
+	if !known {
 		return t // a piece may be part of what was there at first
 	}
 	if t.findMark(); t.marked {
@@ -90,9 +103,6 @@ func newTexts(o *Object) *texts {
 // findMark finds the byte that all pieces begin with, or end with.
 func (t *texts) findMark() {
 	var pieces []string
-	if first := kvText(t.o.H, t.o.First); first != "" {
-		pieces = append(pieces, first)
-	}
 	for i := range t.o.Ops {
 		if op := &t.o.Ops[i]; op.Kind != history.Read {
 			if text := kvText(t.o.H, op.Value); text != "" {
@@ -107,6 +117,11 @@ func (t *texts) findMark() {
 		mark := pieces[0][at(pieces[0])]
 		for _, text := range pieces {
 			if text[at(text)] != mark || strings.IndexByte(text, mark) != strings.LastIndexByte(text, mark) {
+				return false
+			}
+		}
+		for _, text := range t.first {
+			if text != "" && text[at(text)] != mark {
 				return false
 			}
 		}
@@ -150,7 +165,14 @@ func (t *texts) findPieces() {
 		}
 		return p
 	}
-	at(kvText(t.o.H, t.o.First)).sources++
+	for _, text := range t.first {
+		for _, one := range t.split(text) {
+			at(one).sources++
+		}
+		if text == "" {
+			at(text).sources++
+		}
+	}
 	firstSeen := make([]int64, len(t.read)) // by text: the earliest return of its reads
 	lastSeen := make([]int64, len(t.read))  // and the latest
 	for i := range firstSeen {
