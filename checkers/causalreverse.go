@@ -50,7 +50,7 @@ type reverseRun struct {
 	*everydayRun
 	index    valuetable.Table
 	elements []inserted
-	acks     []int64 // when elements were acknowledged, in order
+	acks     []int64 // when elements were acknowledged; in order, once all are known
 	held     []int64 // the same of what a read holds
 
 	reads, acked, missing int
@@ -109,6 +109,8 @@ func (c *reverseRun) key(part keyPart) error {
 		return err
 	}
 	c.learn(part)
+	c.acked += len(c.acks)
+	sortNearly(c.acks, func(ack int64) int64 { return ack }) // they come in the order of the calls
 	done := 0
 	for n, place := range part.places {
 		op := &c.h.Ops[place]
@@ -133,7 +135,7 @@ func (c *reverseRun) key(part keyPart) error {
 // learn notes when each element of a list was first called for and acknowledged.
 func (c *reverseRun) learn(part keyPart) {
 	c.index.Reset(len(part.places))
-	c.elements, c.acks = c.elements[:0], c.acks[:0]
+	c.elements, c.acks = slices.Grow(c.elements[:0], len(part.places)), slices.Grow(c.acks[:0], len(part.places))
 	for _, place := range part.places {
 		op := &c.h.Ops[place]
 		if op.Kind != history.Append {
@@ -156,14 +158,12 @@ func (c *reverseRun) learn(part keyPart) {
 			c.acks = append(c.acks, c.elements[n].ack)
 		}
 	}
-	c.acked += len(c.acks)
-	slices.Sort(c.acks)
 }
 
 // missedBy counts the elements that had been acknowledged before the latest call of
 // what a read holds, and that it lacks.
 func (c *reverseRun) missedBy(list []history.Value, number int32) int {
-	c.held = c.held[:0]
+	c.held = slices.Grow(c.held[:0], len(list))
 	latest := atStart
 	for _, v := range list {
 		n := c.index.Find(v)

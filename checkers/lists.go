@@ -87,6 +87,11 @@ func splitLists(h *history.History) []*listOps {
 type listScan struct {
 	elementTable
 	list *listOps
+	// since is the number of the first read of the run that the read at hand is in. In a
+	// run, each read returned no sooner than the one before it, and begins with all that
+	// this one holds: only what is new is looked at, and the rest when the run is over.
+	since int32
+	plain bool // nothing in the read at hand is odd
 	// more has the calls of appends that may have happened, of elements with several.
 	more map[int32][]int64
 }
@@ -95,9 +100,11 @@ type listScan struct {
 func (s *listScan) scan(l *listOps, reads []int32) {
 	s.list = &listOps{h: l.h, key: l.key, appends: l.appends, reads: reads, locals: l.locals}
 	s.addAppends()
+	s.since, s.plain = 0, false
 	for number := range reads {
 		s.addRead(int32(number))
 	}
+	s.endRun(int32(len(reads)))
 	for n := range s.elements {
 		s.gap(&s.elements[n], int32(len(reads)))
 	}
@@ -142,16 +149,25 @@ func (s *listScan) addCall(n int32, call int64) {
 // begun to append it when the read returned, was not there.
 func (s *listScan) addRead(number int32) {
 	op := s.list.read(number)
-	for _, v := range s.list.h.List(op) {
+	list := s.list.h.List(op)
+	if known, goesOn := s.goesOn(number); goesOn {
+		list = list[known:]
+	} else {
+		s.endRun(number)
+		s.since = number
+	}
+	s.plain = true
+	for _, v := range list {
 		n := s.at(v)
 		e := &s.elements[n]
 		if e.call > op.Return {
+			s.plain = false
 			if e.odd == none {
 				e.odd = number
 			}
 			continue
 		}
-		if e.held == number {
+		if e.held >= s.since {
 			e.times++
 			if e.twice == none && e.times > s.possible(n, op.Return) {
 				e.twice = number
@@ -161,6 +177,33 @@ func (s *listScan) addRead(number int32) {
 		s.gap(e, number)
 		e.held, e.times = number, 1
 		e.known, e.gone = min(e.known, op.Return), max(e.gone, op.Return)
+	}
+}
+
+// goesOn reports whether a read is of the same run as the one before it, and how many
+// elements it begins with are known from there. Lists grow at their end: it nearly
+// always is.
+func (s *listScan) goesOn(number int32) (known int, goesOn bool) {
+	if number == 0 || !s.plain {
+		return 0, false
+	}
+	before, op := s.list.read(number-1), s.list.read(number)
+	had, has := s.list.h.List(before), s.list.h.List(op)
+	return len(had), op.Return >= before.Return && len(has) >= len(had) && slices.Equal(had, has[:len(had)])
+}
+
+// endRun notes what a run says of its elements, where it has several reads: all are in
+// its last read, the one before next.
+func (s *listScan) endRun(next int32) {
+	last := next - 1
+	if last <= s.since {
+		return
+	}
+	op := s.list.read(last)
+	for _, v := range s.list.h.List(op) {
+		if e := &s.elements[s.Find(v)]; e.call <= op.Return {
+			e.held, e.gone = last, max(e.gone, op.Return)
+		}
 	}
 }
 

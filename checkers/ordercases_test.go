@@ -174,6 +174,10 @@ func TestStreamOrderCases(t *testing.T) {
 		{"told again", StreamOrder{}, func(b *history.Builder) {
 			sent(b).Dequeue(2, "s", 1, 10, 11).Dequeue(2, "s", 2, 12, 13).Dequeue(2, "s", 1, 14, 15)
 		}, Violation, "a step back in s"},
+		{"who was not told what it took was told nothing", StreamOrder{}, func(b *history.Builder) {
+			sent(b).Dequeue(2, "s", history.None, 10, 11).Dequeue(2, "s", 1, 12, 13).Dequeue(2, "s", history.Nil, 14, 15).
+				Dequeue(2, "s", history.None, 16, 17).Dequeue(2, "s", 2, 18, 19)
+		}, Pass, "2 elements told"},
 		{"told again, as was promised", StreamOrder{Redelivered: true}, func(b *history.Builder) {
 			sent(b).Dequeue(2, "s", 1, 10, 11).Dequeue(2, "s", 2, 12, 13).Dequeue(2, "s", 1, 14, 15)
 		}, Pass, ""},

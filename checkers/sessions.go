@@ -154,7 +154,14 @@ func (s *sessions) judge(r *orderRun) {
 		initial = history.None
 	}
 	s.initial = initial
-	lists, known := split(r.h, 2*len(r.h.Keys), sessionRole)
+	stores := make([]int32, len(r.h.Keys)) // by key: how many operations store a value
+	lists, known := split(r.h, 2*len(r.h.Keys), func(op *history.Op) int32 {
+		role := sessionRole(op)
+		if role == 2*int32(op.Key) && op.Kind != history.Read && !op.Mismatch {
+			stores[op.Key]++
+		}
+		return role
+	})
 	s.run, s.seats = r, known
 	s.state = make([]sessionState, s.seats.count)
 	for key := range r.h.Keys {
@@ -166,7 +173,7 @@ func (s *sessions) judge(r *orderRun) {
 			return
 		}
 		s.keys++
-		if reason := s.register(history.Key(key), places); reason != "" {
+		if reason := s.register(history.Key(key), places, int(stores[key])); reason != "" {
 			if s.undecided++; s.undecided == 1 {
 				s.reason = fmt.Sprintf("key %s: %s", nameText(r.h, history.Key(key)), reason)
 			}
@@ -194,10 +201,11 @@ func sessionRole(op *history.Op) int32 {
 	return none
 }
 
-// register judges one key. It returns why it can't, if it can't.
-func (s *sessions) register(key history.Key, places []int32) string {
+// register judges one key, on which so many operations store a value. It returns why it
+// can't, if it can't.
+func (s *sessions) register(key history.Key, places []int32, stores int) string {
 	o := &s.order
-	if reason := o.make(s.run, &s.seats, places, s.initial, s.AnyOrder); reason != "" {
+	if reason := o.make(s.run, &s.seats, places, stores, s.initial, s.AnyOrder); reason != "" {
 		return reason
 	}
 	s.follow(key)
@@ -239,7 +247,7 @@ func (s *sessions) follow(key history.Key) {
 		if state.round != int32(key)+1 {
 			*state = sessionState{round: int32(key) + 1, read: none, wrote: none}
 		}
-		if e.sees {
+		if e.sees() {
 			s.reads++
 			if e.saw != none {
 				s.need(step{state.read, e.saw, state.readAt, e.place, monotonicReads})
@@ -261,17 +269,18 @@ func (s *sessions) follow(key history.Key) {
 	}
 }
 
-// sessionSaw is the value that an operation was told, or needed to be there.
-func sessionSaw(op *history.Op) (history.Value, bool) {
+// sessionSaw is the value that an operation was told, or needed to be there; None where
+// there is none.
+func sessionSaw(op *history.Op) history.Value {
 	switch {
 	case op.Outcome != history.OK:
-		return history.None, false
+		return history.None
 	case op.Swapped():
-		return op.Expect, true
+		return op.Expect
 	case op.Kind == history.Read, op.Mismatch:
-		return op.Result, op.Result != history.None
+		return op.Result
 	}
-	return history.None, false
+	return history.None
 }
 
 // need judges a step, or notes it to be judged with the others.

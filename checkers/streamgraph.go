@@ -3,6 +3,7 @@ package checkers
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 
 	"github.com/seatrial/seatrial/harness/history"
 )
@@ -45,7 +46,7 @@ func resized[T any](list []T, n int) []T {
 // merge reports whether one order agrees with all sequences.
 func (g *streamGraph) merge(s *streams) bool {
 	g.behind, g.heads = resized(g.behind, len(s.watchers)), resized(g.heads, len(s.watchers))
-	g.ready, g.steps, g.taken = g.ready[:0], g.steps[:0], 0
+	g.ready, g.steps, g.taken = g.ready[:0], slices.Grow(g.steps[:0], len(s.told)), 0
 	for w := range s.watchers {
 		g.heads[w] = s.watchers[w].from
 		g.arrive(s, int32(w))

@@ -3,6 +3,7 @@ package checkers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/seatrial/seatrial/checkers/internal/valuetable"
@@ -123,10 +124,14 @@ type streamElement struct {
 // streams is one call of Check.
 type streams struct {
 	StreamOrder
-	run      *orderRun
-	key      history.Key
-	seats    bySeat
-	answers  []answer // of the stream at hand
+	run     *orderRun
+	key     history.Key
+	seats   bySeat
+	answers []answer // of the stream at hand
+	// copied is what the answers hold. Those of one watcher are far apart in the history's
+	// memory. Where all are copied in its order, and nothing else is done meanwhile, the
+	// processor fetches several at once, and does not wait for each.
+	copied   []history.Value
 	table    valuetable.Table
 	elements []streamElement
 	told     []told
@@ -197,7 +202,7 @@ func (s *streams) at(v history.Value) int32 {
 
 func (s *streams) publish(places []int32) {
 	s.table.Reset(len(places))
-	s.elements = s.elements[:0]
+	s.elements = slices.Grow(s.elements[:0], len(places))
 	for place, op := range s.seats.batch.of(s.run.h, places) {
 		n := s.at(s.element(op))
 		if e := &s.elements[n]; e.published == none || !e.acked && op.Outcome == history.OK {
@@ -207,36 +212,35 @@ func (s *streams) publish(places []int32) {
 	s.sent += len(s.elements)
 }
 
-// answer is what one operation of a watcher was told: a part of History.Elements, or one
-// element.
+// answer is what one operation of a watcher was told: a part of streams.copied.
 type answer struct {
-	offset, count uint32
-	single        history.Value // None where it is a part of History.Elements
+	place    int32 // of the operation
+	from, to int32
 }
 
 // listen makes the watchers' sequences, and finds steps back.
 func (s *streams) listen(places []int32) {
 	h := s.run.h
-	s.told, s.watchers, s.answers = s.told[:0], s.watchers[:0], s.answers[:0]
+	s.told, s.watchers, s.answers, s.copied = s.told[:0], s.watchers[:0], s.answers[:0], s.copied[:0]
 	s.seats.begin(len(places))
-	for _, op := range s.seats.batch.of(h, places) {
+	for place, op := range s.seats.batch.of(h, places) {
 		s.seats.add(op.Process)
-		a := answer{offset: op.Offset, count: op.Count, single: history.None}
-		if op.Kind == history.Dequeue && op.Result != history.Nil {
-			a.single = op.Result
+		a := answer{place: place, from: int32(len(s.copied))}
+		s.copied = append(s.copied, h.List(op)...)
+		if op.Kind == history.Dequeue && op.Result != history.Nil && op.Result != history.None {
+			s.copied = append(s.copied, op.Result)
 		}
+		a.to = int32(len(s.copied))
 		s.answers = append(s.answers, a)
 	}
+	s.told = slices.Grow(s.told, len(s.copied))
 	for _, seat := range s.seats.order {
 		first := s.seats.first[seat]
 		w := watcher{process: h.Ops[places[first]].Process, from: int32(len(s.told))}
 		for n := first; n != none; n = s.seats.next[n] {
 			a := &s.answers[n]
-			for _, v := range h.Elements[a.offset : a.offset+a.count] {
-				s.hear(places[n], v)
-			}
-			if a.single != history.None {
-				s.hear(places[n], a.single)
+			for _, v := range s.copied[a.from:a.to] {
+				s.hear(a.place, v)
 			}
 			if !s.run.goOn() {
 				return

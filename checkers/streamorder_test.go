@@ -61,6 +61,9 @@ func randomStream(t *testing.T) func(draw *rand.Rand) (*history.History, Checker
 				if o.Result = history.Nil; len(batch) > 0 {
 					o.Result = batch[0]
 				}
+				if draw.IntN(10) == 0 {
+					o.Result = history.None
+				}
 			}
 			c.add(o, batch...)
 		}
@@ -83,7 +86,7 @@ func streamDue(h *history.History, checker Checker) Verdict {
 			continue
 		}
 		heard := slices.Clone(h.List(o))
-		if o.Kind == history.Dequeue && o.Result != history.Nil {
+		if o.Kind == history.Dequeue && o.Result != history.Nil && o.Result != history.None {
 			heard = append(heard, o.Result)
 		}
 		for _, v := range heard {

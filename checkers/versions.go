@@ -21,12 +21,13 @@ type version struct {
 
 // sessionEvent is what one operation did on the key.
 type sessionEvent struct {
-	value       history.Value // that it saw
+	value       history.Value // that it saw; None where it saw none
 	ret         int64
 	place, seat int32
 	saw, wrote  int32 // versions; none
-	sees        bool
 }
+
+func (e *sessionEvent) sees() bool { return e.value != history.None }
 
 // versionRun is versions that were swapped one for the next: nothing is between
 // them, so any other version is before all of them or after all of them. By time,
@@ -58,18 +59,17 @@ type versionOrder struct {
 	queue           []int32
 }
 
-// make reads a key's operations. It returns why the versions can't be told apart, if
-// they can't.
-func (o *versionOrder) make(r *orderRun, known *seats, places []int32, initial history.Value, anyOrder bool) string {
+// make reads a key's operations, of which so many store a value. It returns why the
+// versions can't be told apart, if they can't.
+func (o *versionOrder) make(r *orderRun, known *seats, places []int32, stores int, initial history.Value, anyOrder bool) string {
 	o.ops, o.anyOrder, o.joined = r.h.Ops, anyOrder, false
-	o.table.Reset(len(places)/2 + 1)
-	o.versions, o.events = slices.Grow(o.versions[:0], len(places)/2+2), slices.Grow(o.events[:0], len(places))
+	o.table.Reset(stores + 1)
+	o.versions, o.events = slices.Grow(o.versions[:0], stores+1), slices.Grow(o.events[:0], len(places))
 	o.steps, o.links, o.against = o.steps[:0], o.links[:0], o.against[:0]
 	o.table.At(initial)
 	o.versions = append(o.versions, version{call: atStart, known: atStart, writer: none, knownBy: none, from: none, next: none})
 	for place, op := range o.batch.of(r.h, places) {
-		e := sessionEvent{ret: op.Return, place: place, seat: known.of(op.Process), saw: none, wrote: none}
-		e.value, e.sees = sessionSaw(op)
+		e := sessionEvent{value: sessionSaw(op), ret: op.Return, place: place, seat: known.of(op.Process), saw: none, wrote: none}
 		if op.Kind != history.Read && !op.Mismatch {
 			n, fresh := o.table.At(op.Value)
 			if !fresh {
@@ -82,7 +82,7 @@ func (o *versionOrder) make(r *orderRun, known *seats, places []int32, initial h
 		o.events = append(o.events, e)
 	}
 	for i := range o.events {
-		if e := &o.events[i]; e.sees {
+		if e := &o.events[i]; e.sees() {
 			e.saw = o.find(e.value)
 			o.see(e)
 		}

@@ -191,6 +191,29 @@ func TestMisuseOfTransactionsIsAnErrorAndLeavesTheFileReadable(t *testing.T) {
 	}
 }
 
+// A step that is not looked at closely must be right.
+func TestPlainStepsAreRight(t *testing.T) {
+	draw := rand.New(rand.NewPCG(1, 2))
+	h := &History{Keys: []string{"x", "y"}, Strings: []string{"s"}, Elements: make([]Value, 2)}
+	values := []Value{None, Nil, 0, 7, Value(MinInt), Value(MinInt) - 1, Value(MaxInt), StringValue(0), StringValue(1)}
+	var plain, other int
+	for range 100_000 {
+		m := Micro{Kind: Kind(draw.IntN(int(kindCount) + 1)), Key: Key(draw.IntN(4) - 1), Value: values[draw.IntN(len(values))]}
+		if draw.IntN(4) == 0 {
+			m.Offset, m.Count, m.Listed = uint32(draw.IntN(2)), uint32(draw.IntN(3)), draw.IntN(2) == 0
+		}
+		answered := draw.IntN(2) == 0
+		if !h.plain(&m, answered) {
+			other++
+			continue
+		}
+		plain++
+		require.NoError(t, h.validateMicro(&m, answered), "%+v", m)
+	}
+	require.Greater(t, plain, 1000)
+	require.Greater(t, other, 1000)
+}
+
 // misfits of the kinds that are not in [TestEncodeRefusesWhatDecodeWouldRefuse].
 func TestEncodeRefusesMisfits(t *testing.T) {
 	sound := func() *History {

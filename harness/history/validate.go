@@ -144,23 +144,38 @@ func (h *History) validateTransaction(o *Op) error {
 	if uint64(o.Offset)+uint64(o.Count) > uint64(len(h.Micros)) {
 		return fmt.Errorf("its micro-operations %d to %d are not in the arena of %d", o.Offset, uint64(o.Offset)+uint64(o.Count), len(h.Micros))
 	}
-	for i := range h.Transaction(o) {
-		m := &h.Transaction(o)[i]
-		if err := h.validateMicro(m, o.Outcome); err != nil {
+	answered := o.Outcome == OK
+	steps := h.Transaction(o)
+	for i := range steps {
+		if h.plain(&steps[i], answered) {
+			continue
+		}
+		if err := h.validateMicro(&steps[i], answered); err != nil {
 			return fmt.Errorf("micro-operation %d: %w", i, err)
 		}
 	}
 	return nil
 }
 
-func (h *History) validateMicro(m *Micro, outcome Outcome) error {
+// ofValues are the kinds of micro-operation that any integer is right for.
+const ofValues = 1<<Read | 1<<Write | 1<<Append | 1<<Add
+
+// plain reports whether a micro-operation is of an integer and certainly right, as
+// nearly all are. The other answer says nothing. It asks what hardly ever differs from
+// one to the next, so that the processor need not wait for one to go on with the next.
+func (h *History) plain(m *Micro, answered bool) bool {
+	return m.Value.IsInt() && uint(m.Key) < uint(len(h.Keys)) && ofValues>>m.Kind&1 != 0 &&
+		(answered || m.Kind != Read) && !m.Listed && m.Offset|m.Count == 0
+}
+
+func (h *History) validateMicro(m *Micro, answered bool) error {
 	if m.Key < 0 || int(m.Key) >= len(h.Keys) {
 		return fmt.Errorf("key %d is not in the table of %d keys", m.Key, len(h.Keys))
 	}
 	if m.Value != None && !h.stands(m.Value) {
 		return fmt.Errorf("value %#x stands for nothing in the table of %d strings", int64(m.Value), len(h.Strings))
 	}
-	if problem := misfitMicro(m, outcome == OK); problem != "" {
+	if problem := misfitMicro(m, answered); problem != "" {
 		return errors.New(problem)
 	}
 	if uint64(m.Offset)+uint64(m.Count) > uint64(len(h.Elements)) {
