@@ -21,10 +21,13 @@ import (
 //     written while an answered operation is still to come that was told what it holds.
 //   - Values that nobody was told of are as good as each other: they become one for each register.
 //
-// Where a value is the one that a register held at first, nobody has to bring it; where
-// it is not known what that was, that may be any.
+// Where a value is the one that a register held at first, nobody has to bring it. Where
+// it is not known what that was, it is one that was told early, see [firstCells].
 func reduceMulti(s *Spec[int32], o *Object, c *cellsTable) *Object {
-	r := newCellFacts(o)
+	first := newFirstCells(o)
+	r := newCellFacts(o, first)
+	s.Initial = func(*Object) []int32 { return []int32{c.begin(first)} }
+	s.Observes = func(op Op) bool { return onlyReads(op) && !first.reveals(o, op.Op) }
 	o = o.filter(func(i int) bool { return r.matters(&o.Ops[i]) })
 	o = o.with(slices.Clone(o.Ops), o.Index)
 	h := *o.H
@@ -54,19 +57,19 @@ type cellFacts struct {
 	common []history.Value // by register: what stands for all values that nobody was told of
 }
 
-func newCellFacts(o *Object) *cellFacts {
+func newCellFacts(o *Object, first firstCells) *cellFacts {
 	r := &cellFacts{o: o, keys: len(o.H.Keys), values: valuetable.New(len(o.Ops)), number: map[[2]int32]int32{}}
 	r.common = make([]history.Value, r.keys)
 	for key := range r.keys {
 		r.common[key] = history.None
-		if !o.Anything {
-			r.at(int32(key), o.First).sources++
+		for _, v := range first.values[key] {
+			r.at(int32(key), v).sources++
 		}
 	}
 	for i := range o.Ops {
 		op := &o.Ops[i]
-		r.brings(op, func(key int32, v history.Value) { r.at(key, v).sources++ })
-		r.told(op, func(key int32, v history.Value) {
+		r.o.brings(op, func(key int32, v history.Value) { r.at(key, v).sources++ })
+		r.o.told(op, func(key int32, v history.Value) {
 			f := r.at(key, v)
 			f.seen = min(f.seen, op.Return)
 		})
@@ -85,57 +88,18 @@ func (r *cellFacts) at(key int32, v history.Value) *cellFact {
 	return &r.facts[at]
 }
 
-// brings calls f with what others may be told after an operation.
-func (r *cellFacts) brings(op *history.Op, f func(key int32, v history.Value)) {
-	if op.Kind == history.Write {
-		f(int32(op.Key), op.Value)
-	}
-	if op.Kind != history.Txn {
-		return
-	}
-	steps := r.o.H.Transaction(op)
-	for i, m := range steps {
-		if m.Kind == history.Write && !touches(steps[i+1:], m.Key, history.Write) {
-			f(int32(m.Key), m.Value)
-		}
-	}
-}
-
-// told calls f with what an operation was told that others brought.
-func (r *cellFacts) told(op *history.Op, f func(key int32, v history.Value)) {
-	if op.Outcome != history.OK {
-		return
-	}
-	if op.Kind == history.Read && op.Result != history.None {
-		f(int32(op.Key), op.Result)
-	}
-	if op.Kind != history.Txn {
-		return
-	}
-	steps := r.o.H.Transaction(op)
-	for i, m := range steps {
-		if m.Kind == history.Read && m.Value != history.None && !touches(steps[:i], m.Key, history.Write) {
-			f(int32(m.Key), m.Value)
-		}
-	}
-}
-
-func touches(steps []history.Micro, key history.Key, kind history.Kind) bool {
-	return slices.ContainsFunc(steps, func(m history.Micro) bool { return m.Key == key && m.Kind == kind })
-}
-
 // matters reports whether an operation was answered, or somebody was told of it.
 func (r *cellFacts) matters(op *history.Op) bool {
 	matters := op.Outcome == history.OK
-	r.brings(op, func(key int32, v history.Value) { matters = matters || r.at(key, v).seen != history.Open })
+	r.o.brings(op, func(key int32, v history.Value) { matters = matters || r.at(key, v).seen != history.Open })
 	return matters
 }
 
 // settle brings forward the return of an operation that others were told of.
 func (r *cellFacts) settle(op *history.Op) {
 	seen := history.Open
-	r.brings(op, func(key int32, v history.Value) {
-		if f := r.at(key, v); f.sources == 1 && !r.o.Anything {
+	r.o.brings(op, func(key int32, v history.Value) {
+		if f := r.at(key, v); f.sources == 1 {
 			seen = min(seen, f.seen)
 		}
 	})
@@ -182,8 +146,8 @@ func (r *cellFacts) merge(op *history.Op) {
 
 // asks lists the facts that an operation needs, and that never come back.
 func (r *cellFacts) asks(op Op, to []int32) []int32 {
-	r.told(op.Op, func(key int32, v history.Value) {
-		if r.at(key, v).sources <= 1 && !r.o.Anything {
+	r.o.told(op.Op, func(key int32, v history.Value) {
+		if r.at(key, v).sources <= 1 {
 			to = append(to, r.number[[2]int32{key, r.values.Find(v)}])
 		}
 	})
@@ -200,6 +164,8 @@ func (r *cellFacts) leaves(c *cellsTable, from, state int32, to []int32) []int32
 		v := c.first
 		if have > 0 {
 			v = c.values.All()[have-1]
+		} else if c.anything {
+			continue // one of several
 		}
 		if n, has := r.number[[2]int32{key, r.values.Find(v)}]; has {
 			to = append(to, n)

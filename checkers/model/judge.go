@@ -172,7 +172,7 @@ func (c *compiled[S]) add(i int) {
 		op.Process = 0
 	}
 	seen := Op{&op, c.object.H}
-	f.Observer = c.spec.observes(seen)
+	f.Observer = c.spec.observes(c.object.Op(i))
 	f.Always = c.spec.Always != nil && c.spec.Always(seen)
 	if f.Observer && f.Return == frontier.Never {
 		return

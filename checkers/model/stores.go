@@ -1,6 +1,7 @@
 package model
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -118,21 +119,31 @@ func freshMulti(o *Object) Spec[int32] {
 	s.Reduce = func(s *Spec[int32], o *Object) *Object { return reduceMulti(s, o, c) }
 	s.Held = func() int64 { return c.values.Held() + c.vectors.size() }
 	s.Describe = c.describe
-	s.Observes = func(op Op) bool {
-		if c.anything {
-			return false // a read of what nobody knew makes it known
-		}
-		if op.Kind != history.Txn {
-			return op.Kind == history.Read
-		}
-		for _, m := range op.Transaction() {
-			if m.Kind != history.Read {
-				return false
-			}
-		}
-		return true
-	}
+	// The first read of what nobody knew makes it known: it is no observer.
+	s.Observes = func(op Op) bool { return !c.anything && onlyReads(op) }
 	return s
+}
+
+func onlyReads(op Op) bool {
+	if op.Kind != history.Txn {
+		return op.Kind == history.Read
+	}
+	return !slices.ContainsFunc(op.Transaction(), func(m history.Micro) bool { return m.Kind != history.Read })
+}
+
+// begin is the state at first: a register of which several values are possible holds
+// what nobody knows.
+func (c *cellsTable) begin(first firstCells) int32 {
+	state := int32(0)
+	if !c.anything {
+		return state
+	}
+	for key, values := range first.values {
+		if len(values) == 1 {
+			state = c.write(state, int32(key), values[0])
+		}
+	}
+	return state
 }
 
 func (c *cellsTable) step(state int32, op Op) (int32, bool) {
