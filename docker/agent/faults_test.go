@@ -267,7 +267,7 @@ func TestControlPortIsExemptFromEveryFault(t *testing.T) {
 }
 
 func TestAgentHealsItselfAndThenEnds(t *testing.T) {
-	w := newWorld(t, 2, envHeal+"=500ms", envExit+"=2s")
+	w := newWorld(t, 2, envHeal+"=1s", envExit+"=4s")
 	w.configure(t, false)
 	n1, n2 := w.nodes[0], w.nodes[1]
 	l := n2.listen(t, n2.v4, peerPort)
@@ -295,10 +295,10 @@ func TestAgentHealsItselfAndThenEnds(t *testing.T) {
 }
 
 func TestAgentStaysWhileItsRunIsHeard(t *testing.T) {
-	w := newWorld(t, 2, envHeal+"=400ms", envExit+"=800ms")
+	w := newWorld(t, 2, envHeal+"=2s", envExit+"=3s")
 	w.configure(t, false)
 	w.apply(t, "cut", link.Effect{Action: link.Drop}, there)
-	for deadline := time.Now().Add(1200 * time.Millisecond); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); {
 		for _, n := range w.nodes {
 			require.NoError(t, n.agent.Heartbeat(t.Context()))
 		}

@@ -100,7 +100,6 @@ func newWorld(t testing.TB, nodes int, env ...string) *world {
 		}
 		w.nodes = append(w.nodes, n)
 		w.wire(t, n, i)
-		n.start(t, env...)
 		n.agent = &wire.Agent{
 			Address: netip.AddrPortFrom(n.v4, wire.ControlPort).String(), Token: testToken,
 			DialContext: func(ctx context.Context, network, address string) (conn net.Conn, err error) {
@@ -109,6 +108,9 @@ func newWorld(t testing.TB, nodes int, env ...string) *world {
 			},
 		}
 		t.Cleanup(func() { n.agent.Close() })
+	}
+	for _, n := range w.nodes { // once all is there: one that nobody asks ends
+		n.start(t, env...)
 	}
 	for _, n := range w.nodes {
 		require.Eventually(t, func() bool { _, err := n.agent.Hello(t.Context()); return err == nil },
