@@ -41,7 +41,7 @@ func (e *engine[S]) forsakes(made, row []uint64, taken int32) bool {
 
 func (e *engine[S]) asksInVain(list []int32, made []uint64, taken int32) bool {
 	for _, n := range list {
-		if slot := e.slots[n]; n == taken || made[1+slot/64]>>(slot%64)&1 == 1 {
+		if n == taken || !e.owes(made, n) {
 			continue
 		}
 		for _, number := range e.asks[n] {

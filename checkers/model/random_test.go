@@ -455,6 +455,9 @@ var randomCases = []struct {
 	{"register with repeated values and refusals that say nothing", CASRegister(), func(draw *rand.Rand) (world, history.Value) {
 		return &registerWorld{value: 0, repeat: draw.IntN(3) == 0, vague: true}, 0
 	}},
+	{"register with repeated values, by search alone", searchedRegister(), func(*rand.Rand) (world, history.Value) {
+		return &registerWorld{value: 0, repeat: true, vague: true}, 0
+	}},
 	{"multi-register", MultiRegister(), func(*rand.Rand) (world, history.Value) {
 		return &multiWorld{values: map[history.Key]history.Value{}}, 0
 	}},
@@ -479,6 +482,13 @@ var randomCases = []struct {
 	}},
 	{"mutex", Mutex(), func(*rand.Rand) (world, history.Value) { return &lockWorld{}, history.Nil }},
 	{"fenced-mutex", FencedMutex(), func(*rand.Rand) (world, history.Value) { return &lockWorld{fenced: true}, history.Nil }},
+}
+
+// searchedRegister is a register whose violations nothing but the search finds.
+func searchedRegister() Spec[history.Value] {
+	s := CASRegister()
+	s.refute = nil
+	return s
 }
 
 func listing(o *Object) string {
