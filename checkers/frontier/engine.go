@@ -32,6 +32,7 @@ type engine[S comparable] struct {
 	sample    []int32   // by class: one of those, None where there is none yet
 	asks      [][]int32 // by operation: what it can't be taken without
 	asking    []int32   // by number: answered operations that ask for it and are not called yet
+	lastAsk   []int64   // by number: the latest call of answered operations that ask for it
 	left      []int32
 	pending   []int32 // by holding: answered operations that need it and are not called yet
 	lastCall  []int64 // by holding: the latest call of those

@@ -248,7 +248,7 @@ func (e *engine[S]) arrive(at int, n, returning int32, next S, usage uint32) {
 		e.many = many
 	}
 	done := n == returning || e.p.Ops[returning].Observer && e.sees(state, returning)
-	if state != uint32(row[0]) && (e.hopeless(made, done) || e.p.Leaves != nil && e.forsakes(made, row, n)) {
+	if state != uint32(row[0]) && (e.hopeless(made, done) || e.p.Leaves != nil && (e.forsakes(made, row, n) || e.tooSoon(made, row, returning, done))) {
 		return
 	}
 	if done {

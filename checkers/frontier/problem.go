@@ -84,6 +84,9 @@ type Problem[S comparable] struct {
 	Asks   func(op int32, to []int32) []int32
 	Leaves func(state, next S, to []int32) []int32
 	Asked  int
+	// Ends says that an operation, in every state in which it is legal and a number is so,
+	// leaves that for good. nil: of none.
+	Ends func(op, number int32) bool
 	// Bytes is what a state occupies beyond its own size, and Held what Step
 	// keeps in tables of its own. nil is nothing.
 	Bytes func(state S) int64

@@ -30,6 +30,80 @@ func refuteRegister(o *Object) (refutation, bool) {
 	if o.Anything {
 		return refutation{}, false
 	}
+	return refuteCell(o, "")
+}
+
+// refuteMulti finds such an operation on one of several registers: in an order of the whole,
+// what the operations do to one of them is an order of that one.
+func refuteMulti(o *Object) (refutation, bool) {
+	if o.Anything {
+		return refutation{}, false
+	}
+	for key := range o.H.Keys {
+		part, places := o.onCell(history.Key(key))
+		r, refuted := refuteCell(part, " in "+o.H.KeyName(history.Key(key)))
+		if !refuted {
+			continue
+		}
+		r.place = places[r.place]
+		for i, at := range r.with {
+			r.with[i] = places[at]
+		}
+		return r, true
+	}
+	return refutation{}, false
+}
+
+// onCell is what the operations do to one of several registers, and where they are: one that
+// is told what others left there and then writes is a swap.
+func (o *Object) onCell(key history.Key) (part *Object, places []int) {
+	part = o.with(nil, nil)
+	for i := range o.Ops {
+		op := o.Ops[i]
+		read, written := history.None, history.None
+		for _, m := range cellSteps(o.H, &op) {
+			switch {
+			case m.Key != key:
+			case m.Kind == history.Write:
+				written = m.Value
+			case m.Kind == history.Read && written == history.None && read == history.None:
+				read = m.Value
+			}
+		}
+		if op.Outcome != history.OK {
+			read = history.None // nobody was told
+		}
+		one := history.Op{Call: op.Call, Return: op.Return, Process: op.Process, Outcome: op.Outcome, Key: key,
+			Kind: history.Read, Value: written, Expect: history.None, Result: history.None}
+		switch {
+		case written != history.None && read != history.None:
+			one.Kind, one.Expect = history.CAS, read
+		case written != history.None:
+			one.Kind = history.Write
+		case read != history.None:
+			one.Result = read
+		default:
+			continue
+		}
+		part.Ops, places = append(part.Ops, one), append(places, i)
+	}
+	return part, places
+}
+
+// cellSteps are the reads and writes of an operation on registers.
+func cellSteps(h *history.History, op *history.Op) []history.Micro {
+	switch op.Kind {
+	case history.Txn:
+		return h.Transaction(op)
+	case history.Read:
+		return []history.Micro{{Kind: history.Read, Key: op.Key, Value: op.Result}}
+	default:
+		return []history.Micro{{Kind: history.Write, Key: op.Key, Value: op.Value}}
+	}
+}
+
+// refuteCell finds it on one register, which is said after its values.
+func refuteCell(o *Object, where string) (refutation, bool) {
 	values := valuetable.New(len(o.Ops) / 2)
 	var sources []cellSources
 	at := func(v history.Value) *cellSources {
@@ -58,7 +132,7 @@ func refuteRegister(o *Object) (refutation, bool) {
 		if v == history.None {
 			continue
 		}
-		if r, gone := at(v).gone(o, int32(i), v, soonest); gone {
+		if r, gone := at(v).gone(o, int32(i), o.H.Text(v)+where, soonest); gone {
 			return r, true
 		}
 	}
@@ -82,12 +156,12 @@ func ends(op *history.Op) int64 {
 }
 
 // gone reports whether what an operation saw was certainly gone when it was called.
-func (s *cellSources) gone(o *Object, place int32, v history.Value, soonest []int32) (refutation, bool) {
+func (s *cellSources) gone(o *Object, place int32, text string, soonest []int32) (refutation, bool) {
 	op := &o.Ops[place]
 	n := sort.Search(len(s.places), func(i int) bool { return o.Ops[s.places[i]].Call > op.Return })
 	r := refutation{place: int(place)}
 	after := 0 // the first operation that was called after all that may have stored it had returned
-	switch text := o.H.Text(v); {
+	switch {
 	case n == 0 && !s.atFirst:
 		r.why = fmt.Sprintf("No operation that stores %s had been called by then.", text)
 		return r, true
@@ -108,7 +182,7 @@ func (s *cellSources) gone(o *Object, place int32, v history.Value, soonest []in
 	}
 	if r.with = append(r.with, int(over)); n > 0 {
 		r.why = fmt.Sprintf("Of all operations that store %s and had been called by then, p%d's was the last to return; after that, and before this call, p%d's overwrote it.",
-			o.H.Text(v), o.Ops[r.with[0]].Process, o.Ops[over].Process)
+			text, o.Ops[r.with[0]].Process, o.Ops[over].Process)
 	}
 	return r, true
 }

@@ -157,6 +157,9 @@ func (c *compiled[S]) fill() {
 	if asks := c.spec.asks; asks != nil {
 		p.Asks = func(op int32, to []int32) []int32 { return asks(Op{&c.ops[op], h}, to) }
 		p.Leaves, p.Asked = c.spec.leaves, c.spec.asked
+		if ends := c.spec.ends; ends != nil {
+			p.Ends = func(op, number int32) bool { return ends(Op{&c.ops[op], h}, number) }
+		}
 	}
 	p.Bytes, p.Held = c.spec.Bytes, c.spec.Held
 	if once := c.spec.Once; once != nil {

@@ -428,7 +428,7 @@ func (l *lockWorld) ask(w *workload, op *history.Op) {
 
 func (l *lockWorld) do(w *workload, op *history.Op) {
 	switch {
-	case w.long && l.fenced && op.Outcome == history.Info:
+	case w.long && op.Outcome == history.Info:
 	case op.Kind == history.Acquire && !l.held:
 		l.held, l.holder = true, op.Process
 		l.token++
@@ -461,6 +461,9 @@ var randomCases = []struct {
 	{"multi-register", MultiRegister(), func(*rand.Rand) (world, history.Value) {
 		return &multiWorld{values: map[history.Key]history.Value{}}, 0
 	}},
+	{"multi-register, by search alone", searchedMulti(), func(draw *rand.Rand) (world, history.Value) {
+		return &multiWorld{values: map[history.Key]history.Value{}, unique: draw.IntN(2) == 0}, 0
+	}},
 	{"kv", KV(), func(*rand.Rand) (world, history.Value) { return &kvWorld{}, history.Nil }},
 	{"kv with marked pieces", KV(), func(draw *rand.Rand) (world, history.Value) {
 		return &kvWorld{marked: true, form: []string{"x%dy", "%d,"}[draw.IntN(2)]}, history.Nil
@@ -487,6 +490,13 @@ var randomCases = []struct {
 // searchedRegister is a register whose violations nothing but the search finds.
 func searchedRegister() Spec[history.Value] {
 	s := CASRegister()
+	s.refute = nil
+	return s
+}
+
+// searchedMulti is the same of several registers.
+func searchedMulti() Spec[int32] {
+	s := MultiRegister()
 	s.refute = nil
 	return s
 }

@@ -107,7 +107,8 @@ type Spec[S comparable] struct {
 	// Both are set by Reduce.
 	asks   func(op Op, to []int32) []int32
 	leaves func(from, state S, to []int32) []int32
-	asked  int // how many there are
+	asked  int                            // how many there are
+	ends   func(op Op, number int32) bool // says that an operation leaves one
 	// sees is the only state in which an operation is legal, if there is but one.
 	sees func(op Op) (S, bool)
 	// visible says of an operation that is legal in every state that somebody was told
