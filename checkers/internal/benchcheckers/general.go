@@ -75,7 +75,7 @@ func multiCells() []cell {
 		}
 	}
 	half := func(h *history.History) { synthetic.PlantHalfRead(h, len(h.Ops)/2) }
-	return []cell{multi(thousand, nil), multi(100*thousand, nil), multi(100*thousand, half)}
+	return []cell{multi(thousand, nil), multi(10*thousand, nil), multi(10*thousand, half), multi(100*thousand, nil)}
 }
 
 func queueCells() []cell {
