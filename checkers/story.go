@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/seatrial/seatrial/checkers/model"
 	"github.com/seatrial/seatrial/harness/history"
 )
 
@@ -133,6 +134,8 @@ func (t teller) phrase(place int32) string {
 		return fmt.Sprintf("p%d's write of %s", op.Process, t.value(op.Value))
 	case op.Kind == history.CAS && !op.Mismatch:
 		return fmt.Sprintf("p%d's swap of %s for %s", op.Process, t.value(op.Expect), t.value(op.Value))
+	case op.Mismatch && op.Result == history.None:
+		return fmt.Sprintf("p%d's refused cas from %s", op.Process, t.value(op.Expect))
 	case op.Mismatch:
 		return fmt.Sprintf("p%d's refused cas, which saw %s", op.Process, t.value(op.Result))
 	default:
@@ -156,8 +159,19 @@ func (t teller) conclusion(a argument) []string {
 	case flawOverlap:
 		return t.concludeOverlap(a)
 	default:
-		return []string{"There is no order of these operations that explains every answer."}
+		return []string{t.concludeSearch(a)}
 	}
+}
+
+// concludeSearch names the last operation that was told what can't be, if the others can.
+func (t teller) concludeSearch(a argument) string {
+	const none = "There is no order of these operations that explains every answer"
+	for i := len(a.set) - 1; i >= 0; i-- {
+		if op := t.op(a.set[i]); op.Outcome == history.OK && op.Kind != history.Write && model.Evidence(op) {
+			return none + ": where the others are explained, " + t.phrase(a.set[i]) + " is not."
+		}
+	}
+	return none + "."
 }
 
 // origin says where a value came from.

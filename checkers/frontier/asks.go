@@ -1,7 +1,7 @@
 package frontier
 
 func (e *engine[S]) countAsks() {
-	e.asks, e.asking = make([][]int32, len(e.p.Ops)), make([]int32, e.p.Asked)
+	e.asks, e.asking, e.lastAsk = make([][]int32, len(e.p.Ops)), make([]int32, e.p.Asked), make([]int64, e.p.Asked)
 	for n := range e.p.Ops {
 		if e.p.Ops[n].Return == Never {
 			continue
@@ -9,6 +9,7 @@ func (e *engine[S]) countAsks() {
 		e.asks[n] = e.p.Asks(int32(n), nil)
 		for _, number := range e.asks[n] {
 			e.asking[number]++
+			e.lastAsk[number] = max(e.lastAsk[number], e.p.Ops[n].Call)
 		}
 	}
 }
@@ -39,9 +40,36 @@ func (e *engine[S]) forsakes(made, row []uint64, taken int32) bool {
 	return e.asksInVain(e.underway, made, taken) || e.asksInVain(e.observers, made, taken)
 }
 
+// tooSoon reports whether an operation made something so that another one asks for that
+// is called later, though before that call one has to be taken that ends it.
+func (e *engine[S]) tooSoon(made, row []uint64, returning int32, done bool) bool {
+	if e.p.Ends == nil {
+		return false
+	}
+	from, to := e.states.all[uint32(row[0])], e.states.all[uint32(made[0])]
+	e.left = e.p.Leaves(to, from, e.left[:0]) // what is so now and was not
+	for _, number := range e.left {
+		if e.asking[number] == 0 {
+			continue
+		}
+		if !done && e.p.Ends(returning, number) {
+			return true
+		}
+		for _, n := range e.underway {
+			if e.p.Ops[n].Return >= e.lastAsk[number] {
+				break
+			}
+			if e.owes(made, n) && e.p.Ends(n, number) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func (e *engine[S]) asksInVain(list []int32, made []uint64, taken int32) bool {
 	for _, n := range list {
-		if slot := e.slots[n]; n == taken || made[1+slot/64]>>(slot%64)&1 == 1 {
+		if n == taken || !e.owes(made, n) {
 			continue
 		}
 		for _, number := range e.asks[n] {

@@ -26,6 +26,8 @@ func (e *engine[S]) collect() {
 		}
 	}
 	e.states, e.usages = states, usages
+	clear(e.wanted.results)
+	clear(e.wanted.stamps)
 	e.keep = max(leastKept, 2*len(states.all), 2*len(usages.ends))
 }
 

@@ -28,6 +28,18 @@
 // change places and the order is legal still. So of unknown operations a
 // configuration holds only how many of each class it took.
 //
+// Right before an operation that overwrites all there was, another one that is legal in
+// every state makes no difference. So where one overwrites, of all such under way
+// ([Op.Blind]) that were not taken it is noted that they are free: whether they were taken
+// there makes no difference, and the one configuration stands for both, of each of them. A
+// free one can be taken still, for what it leads to, and need not be when it returns. This
+// dominates what is the same but for free ones. Nothing is lost, since all sequences are tried
+// that were before, and nothing is gained, since each of what a configuration stands for
+// can be reached.
+//
+// What overwrites is taken before another only where somebody sees what it leads to: see
+// wanted.go.
+//
 // Some states never come back once they are left (a register whose values are
 // written once): see [Problem.Holds]. Such a state is not left while an answered
 // operation is still to come that can be taken in no other.

@@ -16,12 +16,12 @@ type engine[S comparable] struct {
 	slots  []int32 // by operation: its bit
 	words  int
 
-	pos     int // of the next event
-	states  states[S]
-	usages  usages
-	rows    []uint64 // the frontier
-	stride  int
-	changes []uint64 // bits of those under way that are no observers
+	pos    int // of the next event
+	states states[S]
+	usages usages
+	rows   []uint64 // the frontier
+	stride int
+	masks  masks
 
 	underway  []int32   // changes that return, by their returns
 	observers []int32   // observers under way
@@ -32,6 +32,7 @@ type engine[S comparable] struct {
 	sample    []int32   // by class: one of those, None where there is none yet
 	asks      [][]int32 // by operation: what it can't be taken without
 	asking    []int32   // by number: answered operations that ask for it and are not called yet
+	lastAsk   []int64   // by number: the latest call of answered operations that ask for it
 	left      []int32
 	pending   []int32 // by holding: answered operations that need it and are not called yet
 	lastCall  []int64 // by holding: the latest call of those
@@ -41,6 +42,7 @@ type engine[S comparable] struct {
 	row         []uint64 // in the making
 	stamps      []int32  // by class: the last configuration in which it was tried
 	stamp       int32
+	freeStamps  []int32 // the same of those of which it makes no difference whether they were taken
 	many        []S
 	lastDoubt   int     // the last operation that can be refuted
 	following   []int32 // by operation: it, if it is an observer, or the next that is
@@ -48,6 +50,8 @@ type engine[S comparable] struct {
 	// underway, in observers, and in open.
 	relevant, seen, seenOpen []bool
 	list                     []int32
+
+	wanted wanted
 
 	wide     int  // up to which event all changes of unknown outcome are tried
 	full     int  // up to which event all configurations are kept
@@ -85,8 +89,14 @@ func newEngine[S comparable](ctx context.Context, p *Problem[S], limits Limits) 
 	}
 	e.slots, e.words = makeSlots(p.Ops, e.events)
 	e.stride = 1 + e.words
-	e.changes, e.row = make([]uint64, e.words), make([]uint64, e.stride)
+	e.masks.changes, e.masks.blind = make([]uint64, e.words), make([]uint64, e.words)
+	overwrites := slices.ContainsFunc(p.Ops, func(op Op) bool { return op.Overwrites })
+	if e.masks.free = overwrites && slices.ContainsFunc(p.Ops, func(op Op) bool { return op.Blind }); e.masks.free {
+		e.stride += e.words
+	}
+	e.row = make([]uint64, e.stride)
 	e.called, e.sample, e.stamps = make([]int32, p.Classes), make([]int32, p.Classes), make([]int32, p.Classes)
+	e.freeStamps, e.wanted.results = make([]int32, p.Classes), make([]int32, p.Classes)
 	for i := range e.sample {
 		e.sample[i] = None
 	}
@@ -108,7 +118,7 @@ func newEngine[S comparable](ctx context.Context, p *Problem[S], limits Limits) 
 	e.states.holdI, e.states.bytes = p.Holds, p.Bytes
 	e.states.reset()
 	e.usages.reset()
-	e.fixed = int64(cap(e.events)+cap(e.slots)+3*p.Classes+p.Holdings)*4 + int64(cap(e.lastCall)+cap(e.soonest))*8 + int64(cap(e.following))*4 + int64(len(p.Ops))*32
+	e.fixed = int64(cap(e.events)+cap(e.slots)+5*p.Classes+p.Holdings)*4 + int64(cap(e.lastCall)+cap(e.soonest))*8 + int64(cap(e.following))*4 + int64(len(p.Ops))*32
 	e.begin()
 	return e
 }
@@ -139,21 +149,38 @@ func (e *engine[S]) begin() {
 	}
 	e.after.reset(e.stride)
 	for _, c := range e.p.Start {
-		clear(e.row)
-		usage := uint32(0)
-		for _, op := range c.Taken {
-			if slot := e.slots[op]; slot == None {
-				usage = e.usages.plus(usage, e.p.Ops[op].Class)
-			} else {
-				e.row[1+slot/64] |= 1 << (slot % 64)
-			}
-		}
-		e.row[0] = rowOf(e.states.number(c.State), usage)
-		e.settle(e.row, e.observers)
-		e.after.put(e.row, e.changes, &e.usages)
+		e.beginWith(c)
 	}
 	e.fresh = e.fresh[:0]
 	e.takeAfter()
+}
+
+func (e *engine[S]) beginWith(c Config[S]) {
+	for i, op := range c.Free {
+		if e.slots[op] != None && !(e.masks.free && e.p.Ops[op].Blind) {
+			rest := append(slices.Clone(c.Free[:i]), c.Free[i+1:]...)
+			e.beginWith(Config[S]{c.State, c.Taken, rest})
+			e.beginWith(Config[S]{c.State, append(slices.Clone(c.Taken), op), rest})
+			return
+		}
+	}
+	clear(e.row)
+	usage := uint32(0)
+	for _, op := range c.Taken {
+		if slot := e.slots[op]; slot == None {
+			usage = e.usages.plus(usage, e.p.Ops[op].Class)
+		} else {
+			e.row[1+slot/64] |= 1 << (slot % 64)
+		}
+	}
+	for _, op := range c.Free {
+		if slot := e.slots[op]; slot != None { // else it need not be taken in any case
+			e.row[1+e.words+int(slot/64)] |= 1 << (slot % 64)
+		}
+	}
+	e.row[0] = rowOf(e.states.number(c.State), usage)
+	e.settle(e.row, e.observers)
+	e.after.put(e.row, &e.masks, &e.usages)
 }
 
 func (e *engine[S]) judge() Answer[S] {
@@ -201,7 +228,7 @@ func (e *engine[S]) judge() Answer[S] {
 func (e *engine[S]) settled() bool {
 	taken := func(row []uint64, list []int32) bool {
 		for _, n := range list {
-			if slot := e.slots[n]; !e.p.Ops[n].Always && row[1+slot/64]>>(slot%64)&1 == 0 {
+			if !e.p.Ops[n].Always && e.owes(row, n) {
 				return false
 			}
 		}
@@ -260,13 +287,31 @@ func (e *engine[S]) call(n int32) {
 
 func (e *engine[S]) addChange(n int32) {
 	slot := e.slots[n]
-	e.changes[slot/64] |= 1 << (slot % 64)
+	e.masks.changes[slot/64] |= 1 << (slot % 64)
+	if e.p.Ops[n].Blind {
+		e.masks.blind[slot/64] |= 1 << (slot % 64)
+	}
 	at := len(e.underway)
 	for at > 0 && e.p.Ops[e.underway[at-1]].Return > e.p.Ops[n].Return {
 		at--
 	}
 	e.underway = slices.Insert(e.underway, at, n)
 }
+
+// has reports whether a row took an operation under way.
+func (e *engine[S]) has(row []uint64, n int32) bool {
+	slot := e.slots[n]
+	return row[1+slot/64]>>(slot%64)&1 == 1
+}
+
+// frees reports whether it makes no difference to a row whether an operation was taken.
+func (e *engine[S]) frees(row []uint64, n int32) bool {
+	slot := e.slots[n]
+	return e.masks.free && row[1+e.words+int(slot/64)]>>(slot%64)&1 == 1
+}
+
+// owes reports whether an operation under way is still to be taken.
+func (e *engine[S]) owes(row []uint64, n int32) bool { return !e.has(row, n) && !e.frees(row, n) }
 
 // settle takes observers that are legal in a row's state.
 func (e *engine[S]) settle(row []uint64, observers []int32) {
@@ -316,11 +361,15 @@ func (e *engine[S]) returned(n int32) {
 	for at := 0; at < len(e.rows); at += e.stride {
 		row := e.rows[at : at+e.stride]
 		if row[word]&bit == 0 {
-			e.work.put(row, e.changes, &e.usages)
+			if free := word + e.words; e.masks.free && row[free]&bit != 0 {
+				row[free] &^= bit
+				e.after.put(row, &e.masks, &e.usages)
+			}
+			e.work.put(row, &e.masks, &e.usages)
 			continue
 		}
 		row[word] &^= bit
-		e.after.put(row, e.changes, &e.usages)
+		e.after.put(row, &e.masks, &e.usages)
 	}
 	e.explore(n)
 	if e.reason != "" {
@@ -339,7 +388,8 @@ func (e *engine[S]) remove(n int32) {
 		list = &e.observers
 	} else {
 		slot := e.slots[n]
-		e.changes[slot/64] &^= 1 << (slot % 64)
+		e.masks.changes[slot/64] &^= 1 << (slot % 64)
+		e.masks.blind[slot/64] &^= 1 << (slot % 64)
 	}
 	at := slices.Index(*list, n)
 	*list = slices.Delete(*list, at, at+1)

@@ -8,6 +8,9 @@ package frontier
 func (e *engine[S]) explore(n int32) {
 	done := 0
 	unknown := e.pos <= e.wide // changes of unknown outcome count
+	if e.p.Sees != nil {
+		e.findWanted(n, unknown)
+	}
 	for {
 		from := done
 		for ; done < e.work.count(); done++ {
@@ -27,6 +30,9 @@ func (e *engine[S]) explore(n int32) {
 		}
 		if !unknown {
 			unknown, from, done = true, 0, 0
+			if e.p.Sees != nil {
+				e.findWanted(n, true)
+			}
 			continue // what depends on them may be worth taking too
 		}
 		for ; from < done; from++ {
@@ -62,20 +68,34 @@ func (e *engine[S]) extend(at int, returning int32, unknown bool) {
 	}
 	for i, n := range e.underway {
 		row = e.work.row(at)
-		slot := e.slots[n]
-		if row[1+slot/64]>>(slot%64)&1 == 1 {
+		if e.has(row, n) || e.idle(row, n) || e.another(row, n) {
 			continue
-		}
-		if class := e.p.Ops[n].Class; class != None {
-			if e.stamps[class] == e.stamp {
-				continue // another of its class returns before
-			}
-			e.stamps[class] = e.stamp
 		}
 		if (leaving == anybody || leaving == n) && (e.p.Commute == nil || e.relevant[i]) {
 			e.take(at, n, returning)
 		}
 	}
+}
+
+// another reports whether an operation of the same class that returns before can be taken
+// in place of one, and notes the one for those that follow. One of which it makes no
+// difference whether it was taken can only stand for such: in place of one that is still
+// to be taken it leaves more to do.
+func (e *engine[S]) another(row []uint64, n int32) bool {
+	class := e.p.Ops[n].Class
+	if class == None {
+		return false
+	}
+	if e.stamps[class] == e.stamp {
+		return true
+	}
+	stamps := e.stamps
+	if e.frees(row, n) {
+		stamps = e.freeStamps
+	}
+	was := stamps[class] == e.stamp
+	stamps[class] = e.stamp
+	return was
 }
 
 // findRelevant finds which changes under way the returning operation depends on,
@@ -124,7 +144,11 @@ func (e *engine[S]) extendUnknown(at int, returning int32) {
 	if e.p.Commute != nil {
 		e.findRelevant(row, returning, true)
 	}
-	for i, class := range e.open {
+	list := e.open
+	if e.p.Commute == nil {
+		list = e.worthwhile(row)
+	}
+	for i, class := range list {
 		if e.p.Commute != nil && !e.seenOpen[i] {
 			continue
 		}
@@ -154,7 +178,7 @@ func (e *engine[S]) mayLeave(row []uint64) int32 {
 		if e.p.Ops[n].Needs != hold {
 			continue
 		}
-		if slot := e.slots[n]; row[1+slot/64]>>(slot%64)&1 == 1 {
+		if e.has(row, n) {
 			continue
 		}
 		if only != anybody {
@@ -207,6 +231,14 @@ func (e *engine[S]) arrive(at int, n, returning int32, next S, usage uint32) {
 	if n != returning {
 		if slot := e.slots[n]; slot != None {
 			made[1+slot/64] |= 1 << (slot % 64)
+			if e.masks.free {
+				made[1+e.words+int(slot/64)] &^= 1 << (slot % 64)
+			}
+		}
+	}
+	if e.masks.free && e.p.Ops[n].Overwrites {
+		for i, blind := range e.masks.blind {
+			made[1+e.words+i] |= blind &^ made[1+i]
 		}
 	}
 	if state != uint32(row[0]) {
@@ -216,13 +248,13 @@ func (e *engine[S]) arrive(at int, n, returning int32, next S, usage uint32) {
 		e.many = many
 	}
 	done := n == returning || e.p.Ops[returning].Observer && e.sees(state, returning)
-	if state != uint32(row[0]) && (e.hopeless(made, done) || e.p.Leaves != nil && e.forsakes(made, row, n)) {
+	if state != uint32(row[0]) && (e.hopeless(made, done) || e.p.Leaves != nil && (e.forsakes(made, row, n) || e.tooSoon(made, row, returning, done))) {
 		return
 	}
 	if done {
-		e.after.put(made, e.changes, &e.usages)
+		e.after.put(made, &e.masks, &e.usages)
 	} else {
-		e.work.put(made, e.changes, &e.usages)
+		e.work.put(made, &e.masks, &e.usages)
 	}
 }
 
@@ -245,7 +277,7 @@ func (e *engine[S]) hopeless(row []uint64, done bool) bool {
 		if e.p.Ops[n].Return >= until {
 			break
 		}
-		if slot := e.slots[n]; row[1+slot/64]>>(slot%64)&1 == 0 {
+		if e.owes(row, n) {
 			return true
 		}
 	}

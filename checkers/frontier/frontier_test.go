@@ -14,8 +14,8 @@ import (
 	"github.com/seatrial/seatrial/harness/history/differential"
 )
 
-// request is what an operation does to a cell: it is read, set, or added to; a roll
-// sets it to one of two values.
+// request is what an operation does to a cell: it is read, set, or added to; a swap adds
+// one where it holds a value, and a roll sets it to one of two values.
 type request struct {
 	kind  string
 	value int
@@ -30,6 +30,11 @@ func (r request) apply(state int) []int {
 		return nil
 	case "set":
 		return []int{r.value}
+	case "swap":
+		if state == r.value {
+			return []int{r.value + 1}
+		}
+		return nil
 	case "roll":
 		return []int{r.value, r.value + 1}
 	default:
@@ -47,7 +52,9 @@ func problem(ops []frontier.Op, asked []request, draw func(n int) int) *frontier
 		if op.Observer = asked[i].kind == "read"; op.Observer {
 			continue
 		}
-		op.Always = draw(2) == 0
+		op.Always = asked[i].kind != "swap" && draw(2) == 0
+		op.Blind = asked[i].kind != "swap" && draw(2) == 0
+		op.Overwrites = asked[i].kind == "set" && draw(2) == 0
 		if op.Return == frontier.Never || draw(2) == 0 {
 			if _, has := classes[asked[i]]; !has {
 				classes[asked[i]] = int32(len(classes))
@@ -65,6 +72,11 @@ func problem(ops []frontier.Op, asked []request, draw func(n int) int) *frontier
 				return state, false
 			}
 			return next[0], true
+		}
+	}
+	if p.Branch == nil && draw(2) == 0 {
+		p.Sees = func(op int32) (int, bool) {
+			return asked[op].value, asked[op].kind == "read" || asked[op].kind == "swap"
 		}
 	}
 	if draw(2) == 0 {
@@ -118,7 +130,7 @@ func drawOps(draw *rand.Rand, kinds []string) ([]frontier.Op, []request) {
 }
 
 func TestJudgeAgreesWithTryingEveryOrder(t *testing.T) {
-	for number, kinds := range [][]string{{"read", "set"}, {"read", "add"}, {"read", "set", "add"}, {"read", "roll", "add"}} {
+	for number, kinds := range [][]string{{"read", "set"}, {"read", "set", "swap"}, {"read", "add"}, {"read", "set", "add"}, {"read", "roll", "add"}} {
 		t.Run(fmt.Sprint(kinds), func(t *testing.T) {
 			draw := rand.New(rand.NewPCG(uint64(number), 1))
 			verdicts, loosely := map[frontier.Verdict]int{}, 0
@@ -148,7 +160,7 @@ func TestJudgeAgreesWithTryingEveryOrder(t *testing.T) {
 func TestJudgeFromGivenConfigurations(t *testing.T) {
 	draw := rand.New(rand.NewPCG(7, 1))
 	for n := range differential.Count(t, 20_000) {
-		ops, asked := drawOps(draw, []string{"read", "set", "add"})
+		ops, asked := drawOps(draw, []string{"read", "set", "add", "swap"})
 		begun := 0
 		for begun < len(ops) && ops[begun].Call == ops[0].Call {
 			begun++

@@ -28,6 +28,12 @@ type Op struct {
 	// Observer says that the operation leaves every state in which it is legal as
 	// it is.
 	Observer bool
+	// Blind says that the operation is legal in every state, and is no observer: right
+	// before one that overwrites it makes no difference.
+	Blind bool
+	// Overwrites says that the operation is legal in every state, and leads from all of
+	// them to one and the same.
+	Overwrites bool
 }
 
 // Config is a configuration: a state, and which operations have been taken of those
@@ -36,6 +42,9 @@ type Config[S comparable] struct {
 	State S
 	// Taken are places in [Problem.Ops].
 	Taken []int32
+	// Free are those of which it makes no difference whether they were taken: it stands
+	// for the configurations with all choices of these.
+	Free []int32
 }
 
 // Problem is what is to be decided.
@@ -65,6 +74,9 @@ type Problem[S comparable] struct {
 	// Lost says that an observer is not legal in a state, nor in any that can follow. nil:
 	// of none.
 	Lost func(state S, op int32) bool
+	// Sees is the only state in which an operation is legal, where there is but one. nil: it
+	// is not known of any. It is not asked where Branch is set.
+	Sees func(op int32) (S, bool)
 	// Asks appends the numbers of what an operation that returns can't be taken without,
 	// from 0 to Asked-1, and Leaves those of what is so in a state and, once it went
 	// on to the next, never again. As with Holds, but a state may have several. nil:
@@ -72,6 +84,9 @@ type Problem[S comparable] struct {
 	Asks   func(op int32, to []int32) []int32
 	Leaves func(state, next S, to []int32) []int32
 	Asked  int
+	// Ends says that an operation, in every state in which it is legal and a number is so,
+	// leaves that for good. nil: of none.
+	Ends func(op, number int32) bool
 	// Bytes is what a state occupies beyond its own size, and Held what Step
 	// keeps in tables of its own. nil is nothing.
 	Bytes func(state S) int64

@@ -38,31 +38,71 @@ func (t *table) count() int { return len(t.links) }
 
 func (t *table) row(n int) []uint64 { return t.rows[n*t.stride : (n+1)*t.stride] }
 
-// hash is of a row's state and changes.
-func hash(row, changes []uint64) uint64 {
+// masks are bits of the operations under way.
+type masks struct {
+	changes []uint64 // those that are no observers
+	blind   []uint64 // those of these that are blind
+	// free says that rows have, behind the bits of what was taken, as many for those
+	// of which it makes no difference whether they were: see doc.go.
+	free bool
+}
+
+// hash is of a row's state and of the changes that are not blind.
+func (m *masks) hash(row []uint64) uint64 {
 	h := (row[0] & 0xffffffff) * 0x9e3779b97f4a7c15
-	for i, mask := range changes {
-		h = (h ^ h>>29 ^ row[i+1]&mask) * 0xbf58476d1ce4e5b9
+	for i, mask := range m.changes {
+		h = (h ^ h>>29 ^ row[i+1]&mask&m.sorts(i)) * 0xbf58476d1ce4e5b9
 	}
 	return h ^ h>>32
 }
 
-func sameKey(a, b, changes []uint64) bool {
+// sorts are the bits that tell keys apart.
+func (m *masks) sorts(i int) uint64 {
+	if m.free {
+		return ^m.blind[i]
+	}
+	return ^uint64(0)
+}
+
+// sameKey reports whether one of two rows may dominate the other.
+func (m *masks) sameKey(a, b []uint64) bool {
 	if uint32(a[0]) != uint32(b[0]) {
 		return false
 	}
-	for i, mask := range changes {
-		if (a[i+1]^b[i+1])&mask != 0 {
+	for i, mask := range m.changes {
+		if (a[i+1]^b[i+1])&mask&m.sorts(i) != 0 {
 			return false
 		}
 	}
 	return true
 }
 
-// contains reports whether a took all operations that return and that b took.
-func contains(a, b []uint64) bool {
-	for i := 1; i < len(a); i++ {
-		if b[i]&^a[i] != 0 {
+// sameChanges reports whether two rows of one key took the same changes.
+func (m *masks) sameChanges(a, b []uint64) bool {
+	if !m.free {
+		return true
+	}
+	words := len(m.changes)
+	for i, mask := range m.changes {
+		if (a[1+i]^b[1+i])&mask != 0 || a[1+words+i] != b[1+words+i] {
+			return false
+		}
+	}
+	return true
+}
+
+// contains reports whether a took all observers that b took, and the same changes, but
+// for those of which it makes no difference to a.
+func (m *masks) contains(a, b []uint64) bool {
+	words := len(m.changes)
+	for i, mask := range m.changes {
+		free := uint64(0)
+		if m.free {
+			if free = a[1+words+i]; b[1+words+i]&^free != 0 {
+				return false
+			}
+		}
+		if (a[1+i]^b[1+i])&mask&^free != 0 || b[1+i]&^a[1+i]&^mask != 0 {
 			return false
 		}
 	}
@@ -70,22 +110,21 @@ func contains(a, b []uint64) bool {
 }
 
 // dominates reports whether all that can follow b can follow a, which is of the
-// same state and took the same changes.
-func dominates(a, b []uint64, u *usages) bool {
-	return contains(a, b) && u.within(uint32(a[0]>>32), uint32(b[0]>>32))
+// same state.
+func (m *masks) dominates(a, b []uint64, u *usages) bool {
+	return m.contains(a, b) && u.within(uint32(a[0]>>32), uint32(b[0]>>32))
 }
 
-// put adds a row unless one is there that dominates it. changes are the bits of
-// operations that are no observers.
-func (t *table) put(row, changes []uint64, u *usages) bool {
+// put adds a row unless one is there that dominates it.
+func (t *table) put(row []uint64, m *masks, u *usages) bool {
 	mask := len(t.heads) - 1
-	i := int(hash(row, changes)) & mask
+	i := int(m.hash(row)) & mask
 	for ; t.heads[i] != 0; i = (i + 1) & mask {
 		first := t.heads[i] - 1
-		if !sameKey(t.row(int(first)), row, changes) {
+		if !m.sameKey(t.row(int(first)), row) {
 			continue
 		}
-		return t.putInto(first, row, u)
+		return t.putInto(first, row, m, u)
 	}
 	t.rows = append(t.rows, row...)
 	t.links, t.dead = append(t.links, 0), append(t.dead, false)
@@ -93,31 +132,31 @@ func (t *table) put(row, changes []uint64, u *usages) bool {
 	t.keys++
 	t.live++
 	if 2*t.keys > len(t.heads) {
-		t.grow(changes)
+		t.grow(m)
 	}
 	return true
 }
 
 // putInto adds a row to the chain of those that have its key. It is put after all
 // rows that are there, so that who goes through the rows comes to it.
-func (t *table) putInto(first int32, row []uint64, u *usages) bool {
+func (t *table) putInto(first int32, row []uint64, m *masks, u *usages) bool {
 	if t.joined {
-		row = t.join(first, row, u)
+		row = t.join(first, row, m, u)
 	}
 	for n := first; n >= 0; n = t.links[n] - 1 {
 		if t.dead[n] {
 			continue
 		}
-		if dominates(t.row(int(n)), row, u) {
+		if m.dominates(t.row(int(n)), row, u) {
 			return false
 		}
-		if t.single && contains(t.row(int(n)), row) {
+		if t.single && m.contains(t.row(int(n)), row) {
 			t.dropped = true
 			return false
 		}
 	}
 	for n := first; n >= 0; n = t.links[n] - 1 {
-		if !t.dead[n] && dominates(row, t.row(int(n)), u) {
+		if !t.dead[n] && m.dominates(row, t.row(int(n)), u) {
 			t.dead[n] = true
 			t.live--
 		}
@@ -130,13 +169,13 @@ func (t *table) putInto(first int32, row []uint64, u *usages) bool {
 }
 
 // join is a row that dominates both a row and the one of its key that is there.
-func (t *table) join(first int32, row []uint64, u *usages) []uint64 {
+func (t *table) join(first int32, row []uint64, m *masks, u *usages) []uint64 {
 	made := append(t.made[:0], row...)
 	for n := first; n >= 0; n = t.links[n] - 1 {
-		if t.dead[n] {
+		other := t.row(int(n))
+		if t.dead[n] || !m.sameChanges(other, row) {
 			continue
 		}
-		other := t.row(int(n))
 		made[0] = rowOf(uint32(made[0]), u.both(uint32(made[0]>>32), uint32(other[0]>>32)))
 		for i := 1; i < len(made); i++ {
 			made[i] |= other[i]
@@ -146,14 +185,14 @@ func (t *table) join(first int32, row []uint64, u *usages) []uint64 {
 	return made
 }
 
-func (t *table) grow(changes []uint64) {
+func (t *table) grow(m *masks) {
 	heads := make([]int32, 2*len(t.heads))
 	mask := len(heads) - 1
 	for _, n := range t.heads {
 		if n == 0 {
 			continue
 		}
-		i := int(hash(t.row(int(n-1)), changes)) & mask
+		i := int(m.hash(t.row(int(n-1)))) & mask
 		for heads[i] != 0 {
 			i = (i + 1) & mask
 		}

@@ -76,8 +76,10 @@ func (e *engine[S]) export() []Config[S] {
 		c := Config[S]{State: e.states.all[uint32(row[0])]}
 		for _, list := range [][]int32{e.underway, e.observers} {
 			for _, n := range list {
-				if slot := e.slots[n]; row[1+slot/64]>>(slot%64)&1 == 1 {
+				if e.has(row, n) {
 					c.Taken = append(c.Taken, n)
+				} else if e.frees(row, n) {
+					c.Free = append(c.Free, n)
 				}
 			}
 		}

@@ -38,12 +38,14 @@ func reduceMulti(s *Spec[int32], o *Object, c *cellsTable) *Object {
 		r.merge(&o.Ops[i])
 	}
 	s.asks, s.asked = r.asks, len(r.facts)
+	s.ends = r.ends
 	s.leaves = func(from, state int32, to []int32) []int32 { return r.leaves(c, from, state, to) }
 	return o
 }
 
 // cellFact is what is known of one value of one register.
 type cellFact struct {
+	key     history.Key
 	sources int32
 	seen    int64 // the earliest return of those that were told it
 }
@@ -83,7 +85,7 @@ func (r *cellFacts) at(key int32, v history.Value) *cellFact {
 	if !has {
 		at = int32(len(r.facts))
 		r.number[[2]int32{key, n}] = at
-		r.facts = append(r.facts, cellFact{seen: history.Open})
+		r.facts = append(r.facts, cellFact{key: history.Key(key), seen: history.Open})
 	}
 	return &r.facts[at]
 }
@@ -172,6 +174,16 @@ func (r *cellFacts) leaves(c *cellsTable, from, state int32, to []int32) []int32
 		}
 	}
 	return to
+}
+
+// ends says that an operation writes the register that a fact is of: one that comes once,
+// as each that is asked for, is over then.
+func (r *cellFacts) ends(op Op, number int32) bool {
+	key := r.facts[number].key
+	if op.Kind != history.Txn {
+		return op.Kind == history.Write && op.Key == key
+	}
+	return touches(op.Transaction(), key, history.Write)
 }
 
 // commuteMulti: transactions have to do with each other where one writes what the

@@ -74,7 +74,7 @@ func TestSearchAgreesWithBruteForceAndPorcupine(t *testing.T) {
 // Longer histories, in which the search puts changes of unknown outcome off and has to
 // go back: against porcupine, with and without what makes the search faster.
 func TestSearchAgreesOnLongerHistories(t *testing.T) {
-	plain := CASRegister()
+	plain := searchedRegister()
 	plain.Reduce, plain.Always = nil, nil // so that unknown ones stay
 	fifo := FIFOQueue()
 	fifo.Reduce, fifo.Always = nil, nil

@@ -42,11 +42,20 @@ func (s *Spec[S]) forceFrom(o *Object, start []frontier.Config[S]) (legal bool, 
 		for _, i := range c.Taken {
 			taken |= 1 << i
 		}
-		if f.from(reached[S]{taken, c.State}) {
+		if f.fromAny(reached[S]{taken, c.State}, c.Free) {
 			return true, nil
 		}
 	}
 	return false, nil
+}
+
+// fromAny tries it whether operations that are free were taken or not.
+func (f *force[S]) fromAny(at reached[S], free []int32) bool {
+	if len(free) == 0 {
+		return f.from(at)
+	}
+	with := reached[S]{at.taken | 1<<free[0], at.state}
+	return f.fromAny(at, free[1:]) || f.fromAny(with, free[1:])
 }
 
 type reached[S comparable] struct {

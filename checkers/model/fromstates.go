@@ -150,11 +150,15 @@ func (x *explainer[S]) begin(c *compiled[S], station *frontier.Station[S], last 
 	start := make([]frontier.Config[S], len(station.Configs))
 	for i, config := range station.Configs {
 		start[i].State = config.State
-		for _, op := range config.Taken {
-			if at, in := slices.BinarySearch(list, op); in {
-				start[i].Taken = append(start[i].Taken, int32(at))
+		places := func(ops []int32) (at []int32) {
+			for _, op := range ops {
+				if n, in := slices.BinarySearch(list, op); in {
+					at = append(at, int32(n))
+				}
 			}
+			return at
 		}
+		start[i].Taken, start[i].Free = places(config.Taken), places(config.Free)
 	}
 	begun := map[int32]bool{} // operations that may be taken at the start
 	for _, n := range list {
@@ -247,17 +251,20 @@ func (x *explainer[S]) fewFrom(c *compiled[S], o *Object, start []frontier.Confi
 
 // leaveOut takes the operation at a place out of an object and of configurations.
 func leaveOut[S comparable](o *Object, start []frontier.Config[S], place int) (*Object, []frontier.Config[S]) {
-	fewer := make([]frontier.Config[S], len(start))
-	for i, config := range start {
-		fewer[i].State = config.State
-		for _, op := range config.Taken {
+	without := func(ops []int32) (left []int32) {
+		for _, op := range ops {
 			switch {
 			case int(op) < place:
-				fewer[i].Taken = append(fewer[i].Taken, op)
+				left = append(left, op)
 			case int(op) > place:
-				fewer[i].Taken = append(fewer[i].Taken, op-1)
+				left = append(left, op-1)
 			}
 		}
+		return left
+	}
+	fewer := make([]frontier.Config[S], len(start))
+	for i, config := range start {
+		fewer[i] = frontier.Config[S]{State: config.State, Taken: without(config.Taken), Free: without(config.Free)}
 	}
 	return o.filter(func(i int) bool { return i != place }), fewer
 }

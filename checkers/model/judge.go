@@ -151,9 +151,15 @@ func (c *compiled[S]) fill() {
 	if lost := c.spec.Lost; lost != nil {
 		p.Lost = func(state S, op int32) bool { return lost(state, Op{&c.ops[op], h}) }
 	}
+	if sees := c.spec.sees; sees != nil {
+		p.Sees = func(op int32) (S, bool) { return sees(Op{&c.ops[op], h}) }
+	}
 	if asks := c.spec.asks; asks != nil {
 		p.Asks = func(op int32, to []int32) []int32 { return asks(Op{&c.ops[op], h}, to) }
 		p.Leaves, p.Asked = c.spec.leaves, c.spec.asked
+		if ends := c.spec.ends; ends != nil {
+			p.Ends = func(op, number int32) bool { return ends(Op{&c.ops[op], h}, number) }
+		}
 	}
 	p.Bytes, p.Held = c.spec.Bytes, c.spec.Held
 	if once := c.spec.Once; once != nil {
@@ -174,6 +180,8 @@ func (c *compiled[S]) add(i int) {
 	seen := Op{&op, c.object.H}
 	f.Observer = c.spec.observes(c.object.Op(i))
 	f.Always = c.spec.Always != nil && c.spec.Always(seen)
+	f.Overwrites = c.spec.Overwrites != nil && c.spec.Overwrites(seen)
+	f.Blind = f.Always && !f.Observer && (c.spec.visible == nil || !c.spec.visible(seen))
 	if f.Observer && f.Return == frontier.Never {
 		return
 	}

@@ -202,6 +202,38 @@ func halfRead(h *history.History) {
 	panic("no such transaction")
 }
 
+// halfReadMeanwhile does the same to one that is under way together with the other: each of
+// the two keys alone can be explained.
+func halfReadMeanwhile(h *history.History) {
+	writes := func(op *history.Op, key int) bool {
+		return op.Kind == history.Txn && op.Outcome == history.OK && step(h, op, history.Write, key) != nil
+	}
+	for i := len(h.Ops) / 2; i < len(h.Ops)-100; i++ {
+		w := &h.Ops[i]
+		if !writes(w, 0) || !writes(w, 1) {
+			continue
+		}
+		near := h.Ops[i-200 : i+100]
+		var old *history.Op // the last that had written the other key
+		for k := range near {
+			if b := &near[k]; writes(b, 1) && b.Return < w.Call && (old == nil || b.Return > old.Return) {
+				old = b
+			}
+		}
+		for j := range near {
+			r := &near[j]
+			if r.Outcome != history.OK || r.Kind != history.Txn || r.Return < w.Call || r.Call > w.Return || !readsOnly(h, r, 0, 1) || step(h, r, history.Read, 0).Value != lastWrite(h, w, 0) {
+				continue
+			}
+			if !slices.ContainsFunc(near, func(x history.Op) bool { return writes(&x, 1) && x.Call > old.Return && x.Return < r.Call }) {
+				setReads(h, r, 1, lastWrite(h, old, 1))
+				return
+			}
+		}
+	}
+	panic("no such transaction")
+}
+
 func lastWrite(h *history.History, op *history.Op, key int) history.Value {
 	v := history.None
 	for _, m := range h.Transaction(op) {

@@ -428,7 +428,7 @@ func (l *lockWorld) ask(w *workload, op *history.Op) {
 
 func (l *lockWorld) do(w *workload, op *history.Op) {
 	switch {
-	case w.long && l.fenced && op.Outcome == history.Info:
+	case w.long && op.Outcome == history.Info:
 	case op.Kind == history.Acquire && !l.held:
 		l.held, l.holder = true, op.Process
 		l.token++
@@ -455,8 +455,14 @@ var randomCases = []struct {
 	{"register with repeated values and refusals that say nothing", CASRegister(), func(draw *rand.Rand) (world, history.Value) {
 		return &registerWorld{value: 0, repeat: draw.IntN(3) == 0, vague: true}, 0
 	}},
+	{"register with repeated values, by search alone", searchedRegister(), func(*rand.Rand) (world, history.Value) {
+		return &registerWorld{value: 0, repeat: true, vague: true}, 0
+	}},
 	{"multi-register", MultiRegister(), func(*rand.Rand) (world, history.Value) {
 		return &multiWorld{values: map[history.Key]history.Value{}}, 0
+	}},
+	{"multi-register, by search alone", searchedMulti(), func(draw *rand.Rand) (world, history.Value) {
+		return &multiWorld{values: map[history.Key]history.Value{}, unique: draw.IntN(2) == 0}, 0
 	}},
 	{"kv", KV(), func(*rand.Rand) (world, history.Value) { return &kvWorld{}, history.Nil }},
 	{"kv with marked pieces", KV(), func(draw *rand.Rand) (world, history.Value) {
@@ -479,6 +485,20 @@ var randomCases = []struct {
 	}},
 	{"mutex", Mutex(), func(*rand.Rand) (world, history.Value) { return &lockWorld{}, history.Nil }},
 	{"fenced-mutex", FencedMutex(), func(*rand.Rand) (world, history.Value) { return &lockWorld{fenced: true}, history.Nil }},
+}
+
+// searchedRegister is a register whose violations nothing but the search finds.
+func searchedRegister() Spec[history.Value] {
+	s := CASRegister()
+	s.refute = nil
+	return s
+}
+
+// searchedMulti is the same of several registers.
+func searchedMulti() Spec[int32] {
+	s := MultiRegister()
+	s.refute = nil
+	return s
 }
 
 func listing(o *Object) string {

@@ -20,14 +20,17 @@ func Register() Spec[history.Value] {
 // what it expected, namely what it saw, where the answer said that.
 func CASRegister() Spec[history.Value] {
 	return Spec[history.Value]{
-		Name:     "cas-register",
-		Kinds:    []history.Kind{history.Read, history.Write, history.CAS},
-		Initial:  (*Object).Initial,
-		Step:     stepRegister,
-		Observes: observesRegister,
-		Always:   putsAlways,
-		Reduce:   reduceRegister,
-		builtin:  BuiltinRegister,
+		Name:       "cas-register",
+		Kinds:      []history.Kind{history.Read, history.Write, history.CAS},
+		Initial:    (*Object).Initial,
+		Step:       stepRegister,
+		Observes:   observesRegister,
+		Always:     putsAlways,
+		Overwrites: func(op Op) bool { return op.Kind == history.Write },
+		Reduce:     reduceRegister,
+		sees:       onlyCell,
+		refute:     refuteRegister,
+		builtin:    BuiltinRegister,
 	}
 }
 
@@ -48,6 +51,15 @@ func stepRegister(state history.Value, op Op) (history.Value, bool) {
 
 func observesRegister(op Op) bool {
 	return op.Kind == history.Read || op.Kind == history.CAS && (op.Mismatch || op.Expect == op.Value)
+}
+
+// onlyCell is what a register must hold for an operation to be legal.
+func onlyCell(op Op) (history.Value, bool) {
+	v := op.Result
+	if op.Kind == history.CAS && !op.Mismatch {
+		v = op.Expect
+	}
+	return v, op.Kind != history.Write && v != history.None
 }
 
 // cells reduces the operations on one register.
@@ -94,6 +106,7 @@ func reduceRegister(s *Spec[history.Value], o *Object) *Object {
 	for i := range c.facts {
 		c.facts[i].pinned = c.facts[i].sources == 1
 	}
+	s.visible = func(op Op) bool { n := c.holds(op.Value); return n >= 0 && c.facts[n].seen != history.Open }
 	return c.o.filter(func(i int) bool { return c.keep[i] })
 }
 

@@ -68,6 +68,10 @@ type Spec[S comparable] struct {
 	// Always promises that an operation is legal in every state, as a write is: when
 	// only such are left, nothing can go wrong any more.
 	Always func(op Op) bool
+	// Overwrites promises that an operation is legal in every state, and leads from
+	// all of them to one and the same, as a write of a whole register does. What is legal
+	// in every state can come right before it, and nobody will know: see [Spec.Always].
+	Overwrites func(op Op) bool
 	// Separable promises that values live apart from each other: leave one out of a
 	// legal history (the operations that were given it or were told it, and its
 	// places in lists) and what is left is legal. So it is for queues and sets,
@@ -103,7 +107,13 @@ type Spec[S comparable] struct {
 	// Both are set by Reduce.
 	asks   func(op Op, to []int32) []int32
 	leaves func(from, state S, to []int32) []int32
-	asked  int // how many there are
+	asked  int                            // how many there are
+	ends   func(op Op, number int32) bool // says that an operation leaves one
+	// sees is the only state in which an operation is legal, if there is but one.
+	sees func(op Op) (S, bool)
+	// visible says of an operation that is legal in every state that somebody was told
+	// of it: it can't come right before one that overwrites it. It may be set by Reduce.
+	visible func(op Op) bool
 	// refute may find, without a search, that the object is not legal.
 	refute func(o *Object) (refutation, bool)
 

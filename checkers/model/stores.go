@@ -94,10 +94,11 @@ func sameText(h *history.History, v history.Value, text string) bool {
 // one. All keys of the history are one object.
 func MultiRegister() Spec[int32] {
 	return Spec[int32]{
-		Name:  "multi-register",
-		Kinds: []history.Kind{history.Txn, history.Read, history.Write},
-		Whole: true,
-		Fresh: freshMulti,
+		Name:   "multi-register",
+		Kinds:  []history.Kind{history.Txn, history.Read, history.Write},
+		Whole:  true,
+		Fresh:  freshMulti,
+		refute: refuteMulti,
 	}
 }
 

@@ -87,6 +87,8 @@ func cells() []cell {
 		registerCell("register, silent refusals", synthetic.Load{Operations: million, Keys: 100, Clients: 20, Unknown: 0.05}, 0.3, true, nil),
 		registerCell("register, silent refusals", synthetic.Load{Operations: 100 * thousand, Keys: 1, Clients: 20, Unknown: 0.05}, 0.3, true, staleRead),
 	)
+	all = append(all, fewValueCells()...)
+	all = append(all, multiCells()...)
 	all = append(all, queueCells()...)
 	all = append(all, ownModelCells()...)
 	all = append(all, scanCells(million)...)

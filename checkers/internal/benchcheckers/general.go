@@ -44,6 +44,40 @@ func tooLow(h *history.History) {
 	}
 }
 
+// fewValueCells are registers of five values, as Jepsen's own tests write them.
+func fewValueCells() []cell {
+	few := func(operations int, plant func(*history.History)) cell {
+		return cell{
+			work: "register, five values", load: synthetic.Load{Operations: operations, Keys: 1, Clients: 20, Unknown: 0.02},
+			system: func() synthetic.System { return &synthetic.Registers{Values: 5, Swaps: 0.3, Silent: true} }, plant: plant,
+			checker: checkers.Linearizable{}, second: model.CASRegister(),
+		}
+	}
+	return []cell{few(thousand, nil), few(100*thousand, nil), few(100*thousand, neverWritten)}
+}
+
+// neverWritten makes a read return what nobody wrote.
+func neverWritten(h *history.History) {
+	for i := len(h.Ops) / 2; i < len(h.Ops); i++ {
+		if op := &h.Ops[i]; op.Kind == history.Read && op.Outcome == history.OK {
+			op.Result = 1 << 40
+			return
+		}
+	}
+}
+
+func multiCells() []cell {
+	multi := func(operations int, plant func(*history.History)) cell {
+		return cell{
+			work: "multi-register", load: synthetic.Load{Operations: operations, Keys: 3, Clients: 20, Unknown: 0.02},
+			system: func() synthetic.System { return &synthetic.Cells{} }, plant: plant,
+			checker: checkers.Linearizable{}, second: model.MultiRegister(),
+		}
+	}
+	half := func(h *history.History) { synthetic.PlantHalfRead(h, len(h.Ops)/2) }
+	return []cell{multi(thousand, nil), multi(10*thousand, nil), multi(10*thousand, half), multi(100*thousand, nil)}
+}
+
 func queueCells() []cell {
 	queue := func(operations int, unknown float64, plant func(*history.History)) cell {
 		return cell{

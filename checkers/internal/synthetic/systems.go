@@ -12,6 +12,9 @@ func given(kind history.Kind, value history.Value) Request {
 
 // Registers are read, written with unique values, and swapped.
 type Registers struct {
+	// Values is how many values there are, from 0 on, where they are not unique: then a
+	// compare-and-set expects any of them, and most are refused.
+	Values int
 	// Swaps is the share of compare-and-sets. A quarter of them expects what is
 	// not there.
 	Swaps float64
@@ -26,7 +29,15 @@ func (s *Registers) Model() string { return "cas-register" }
 
 // Draw implements [System].
 func (s *Registers) Draw(draw *rand.Rand, n int) Request {
+	value := func() history.Value {
+		if s.Values > 0 {
+			return history.Value(draw.IntN(s.Values))
+		}
+		return history.Value(n + 1)
+	}
 	switch r := draw.Float64(); {
+	case r < s.Swaps && s.Values > 0:
+		return Request{history.CAS, value(), value()}
 	case r < s.Swaps:
 		guess := history.None // Apply fills it in with what is there
 		if draw.IntN(4) == 0 {
@@ -34,7 +45,7 @@ func (s *Registers) Draw(draw *rand.Rand, n int) Request {
 		}
 		return Request{history.CAS, history.Value(n + 1), guess}
 	case r < (1+s.Swaps)/2:
-		return given(history.Write, history.Value(n+1))
+		return given(history.Write, value())
 	default:
 		return given(history.Read, history.None)
 	}
