@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/seatrial/seatrial/harness/link"
-	"github.com/seatrial/seatrial/harness/link/stream"
 	"github.com/seatrial/seatrial/harness/link/wire"
 )
 
@@ -222,9 +221,7 @@ func (n *names) answering(q question) *nameEffect {
 }
 
 // markedResolver looks names up for the agent itself: no effect falls on it.
-var markedResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
-	return (&net.Dialer{Control: stream.Mark(mark)}).DialContext(ctx, network, address)
-}}
+var markedResolver = &net.Resolver{PreferGo: true, Dial: dialMarked}
 
 // lookUp looks a name up as a program in the system's container would: by sockets
 // without the mark.

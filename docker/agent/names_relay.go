@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -242,8 +243,32 @@ func unanswered(err error) error {
 
 // dial opens a socket to the name server that no redirect takes.
 func (r *nameRelay) dial(network string) (net.Conn, error) {
+	return dialMarked(r.ctx, network, r.server.String())
+}
+
+// dialMarked opens a socket to a name server that no redirect takes. For datagrams it
+// has a port that the kernel hands to nobody: the kernel tracks them by their ports
+// for minutes, redirected or not, and a program that gets the port of a socket before
+// it is treated as that one was.
+func dialMarked(ctx context.Context, network, server string) (conn net.Conn, err error) {
 	dialer := net.Dialer{Timeout: stream.DialTimeout, Control: stream.Mark(mark)}
-	return dialer.DialContext(r.ctx, network, r.server.String())
+	if !strings.HasPrefix(network, "udp") {
+		return dialer.DialContext(ctx, network, server)
+	}
+	first, err := firstAboveEphemeral()
+	if err != nil {
+		return nil, err
+	}
+	if first > 65535 {
+		return nil, errors.New("the kernel hands out every port up to 65535: none is left for questions to name servers")
+	}
+	for range 100 {
+		dialer.LocalAddr = &net.UDPAddr{Port: first + rand.IntN(65536-first)}
+		if conn, err = dialer.DialContext(ctx, network, server); !errors.Is(err, syscall.EADDRINUSE) {
+			return conn, err
+		}
+	}
+	return nil, err
 }
 
 // serveTCP takes connections until the listener is closed.

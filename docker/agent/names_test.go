@@ -233,6 +233,25 @@ func TestManyQuestionsAtOnce(t *testing.T) {
 	all.Wait()
 }
 
+// The kernel tracks datagrams by their ports for minutes. A program that gets a port
+// which the relay had before is told what the effect says all the same.
+func TestNoSocketGetsAPortOfTheRelay(t *testing.T) {
+	w := newWorld(t, 2)
+	n1 := w.nodes[0]
+	const ports = 20
+	sh(t, "ip", "netns", "exec", n1.ns, "sh", "-c",
+		fmt.Sprintf("echo 42000 %d > /proc/sys/net/ipv4/ip_local_port_range", 42000+ports-1))
+	places["elsewhere"](t, w, n1)
+	w.configureNames(t)
+	for range ports {
+		n1.resolves(t, "db.test")
+	}
+	require.NoError(t, n1.agent.ApplyNames(t.Context(), "names", link.NameEffect{Action: link.WrongAnswer, Answer: someone}))
+	for range ports {
+		require.Equal(t, "["+someone+"]", fmt.Sprint(n1.resolve(t, "db.test", within).Addresses))
+	}
+}
+
 func TestNamesHealWithoutTheRun(t *testing.T) {
 	w := newWorld(t, 2)
 	n1 := w.nodes[0]

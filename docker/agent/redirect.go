@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/seatrial/seatrial/harness/link"
@@ -133,22 +134,22 @@ func closeRedirects(redirects []*redirect) error {
 }
 
 // firstAboveEphemeral is the port after those that the kernel hands out; see ip(7).
-func firstAboveEphemeral() (int, error) {
+var firstAboveEphemeral = sync.OnceValues(func() (int, error) {
 	const path = "/proc/sys/net/ipv4/ip_local_port_range"
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return 0, fmt.Errorf("find ports for the relays: %w", err)
+		return 0, fmt.Errorf("find ports for the agent: %w", err)
 	}
 	fields := strings.Fields(string(text))
 	if len(fields) != 2 {
-		return 0, fmt.Errorf("find ports for the relays: %s holds %q", path, text)
+		return 0, fmt.Errorf("find ports for the agent: %s holds %q", path, text)
 	}
 	last, err := strconv.Atoi(fields[1])
 	if err != nil {
-		return 0, fmt.Errorf("find ports for the relays: %s: %w", path, err)
+		return 0, fmt.Errorf("find ports for the agent: %s: %w", path, err)
 	}
 	return last + 1, nil
-}
+})
 
 // bounded resets connections beyond the limit.
 type bounded struct {
