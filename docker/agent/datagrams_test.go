@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // datagramPort and otherPort take the numbered datagrams.
@@ -47,6 +48,7 @@ func newNumbered(t testing.TB, from, to *node, at netip.Addr, port uint16) *numb
 	var err error
 	inNamespace(to.ns, func() { conn, err = net.ListenPacket("udp", netip.AddrPortFrom(at, port).String()) })
 	require.NoError(t, err)
+	room(t, conn.(*net.UDPConn))
 	n.sender, err = from.dial("udp", at, port, within)
 	require.NoError(t, err)
 	done := make(chan struct{})
@@ -68,6 +70,18 @@ func newNumbered(t testing.TB, from, to *node, at netip.Addr, port uint16) *numb
 	}()
 	t.Cleanup(func() { n.sender.Close(); conn.Close(); <-done })
 	return n
+}
+
+// room lets a socket keep all that comes at once, however busy its reader is.
+func room(t testing.TB, conn *net.UDPConn) {
+	t.Helper()
+	raw, err := conn.SyscallConn()
+	require.NoError(t, err)
+	var failed error
+	require.NoError(t, raw.Control(func(fd uintptr) {
+		failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 64<<20)
+	}))
+	require.NoError(t, failed)
 }
 
 var began = time.Now()
