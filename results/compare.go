@@ -300,7 +300,11 @@ func (p *comparePage) sizeAppends() {
 	}
 }
 
-const compareRateHeight = 72 // pixels
+const (
+	compareRateHeight = 72 // pixels
+	// ticksOfColumn is how many labels of the time axis a narrow column has room for.
+	ticksOfColumn = 5
+)
 
 // draw gives all columns one time axis, which begins with the load, and one scale.
 func (p *comparePage) draw() {
@@ -324,11 +328,17 @@ func (p *comparePage) draw() {
 		columns[i] = columnsOf(c.History, axisFrom(loadOf(c.History)))
 		most = max(most, busiest(columns[i]))
 	}
-	p.Charts, p.Ticks = true, axisFrom(0).ticks()
-	p.Ticks = slices.DeleteFunc(p.Ticks, func(t tick) bool { return t.Minor })
+	p.Charts = true
+	ticks := slices.DeleteFunc(axisFrom(0).ticks(), func(t tick) bool { return t.Minor })
+	for i := 0; i < len(ticks); i += (len(ticks)-1)/ticksOfColumn + 1 {
+		p.Ticks = append(p.Ticks, ticks[i])
+	}
 	p.Rate = rateOf(nil, axisFrom(0), compareRateHeight, most)
 	for i := range p.Columns {
 		c := &p.Columns[i]
+		if c.History == nil || len(c.History.Ops) == 0 {
+			continue
+		}
 		a := axisFrom(loadOf(c.History))
 		blocks, height := stack(spansOf(allFaults(c.Run, c.History), a.hi), a, 0)
 		c.Chart = &compareChart{Blocks: blocks, Lost: lossOf(c.Run.Results, c.History, a), Rate: rateOf(columns[i], a, compareRateHeight, most)}

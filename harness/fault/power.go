@@ -189,13 +189,7 @@ func (a PowerAct) Bit(ctx context.Context, c cluster.Cluster, _ string) (bool, s
 		}
 		loss, ever := disks.Lost(node)
 		bit = bit || ever && life.State == cluster.Stopped
-		text := fmt.Sprintf("%s is %s, and lost ", node, life.State)
-		if loss == (disk.Loss{}) {
-			text += "nothing"
-		} else {
-			text += loss.String()
-		}
-		seen = append(seen, text)
+		seen = append(seen, fmt.Sprintf("%s is %s, and lost %s", node, life.State, loss))
 	}
 	return bit, strings.Join(seen, "; "), nil
 }
