@@ -87,7 +87,7 @@ func (f Finding) compared(s Scenario, number int, runs []Ran) (results.Compared,
 	return column, shown.Dir, nil
 }
 
-// settings are what the scenario says, in words, beside its faults and checks.
+// settings are what the scenario says, in words, beside its faults at random and its checks.
 func (s Scenario) settings() []results.Setting {
 	s = s.withDefaults()
 	list := []results.Setting{
@@ -108,6 +108,13 @@ func (s Scenario) settings() []results.Setting {
 		if g.Clients > 0 {
 			list = append(list, results.Setting{Name: g.Name, Value: fmt.Sprint(g.Clients)})
 		}
+	}
+	var steps []string
+	for _, step := range s.Script.Steps {
+		steps = append(steps, step.Text())
+	}
+	if len(steps) > 0 {
+		list = append(list, results.Setting{Name: "script", Value: strings.Join(steps, "; ")})
 	}
 	return append(list, results.Setting{Name: "at most", Value: fmt.Sprintf("%d operations a second", s.Rate)},
 		results.Setting{Name: "load", Value: s.Duration.String()}, results.Setting{Name: "operation timeout", Value: s.OperationTimeout.String()},

@@ -166,7 +166,7 @@ func sameAndDifferent(columns []Compared) (same []Setting, differ []compareRow) 
 			row.Values = append(row.Values, value)
 		}
 		if len(slices.Compact(slices.Clone(row.Values))) == 1 {
-			same = append(same, Setting{name, row.Values[0]})
+			same = append(same, Setting{name, shorten(row.Values[0], 80)})
 		} else {
 			differ = append(differ, row)
 		}

@@ -47,12 +47,12 @@ func PlanNeedsDisk(steps []Step) bool {
 
 var errNoDisks = errors.New("nodes here are processes on the machine's own disk: run the scenario in pods")
 
-// disksAt says that only pods have disks of their own.
+// disksAt says that only pods have disks of their own, and not on every machine.
 func disksAt(w World) error {
 	if w.Runtime == "process" {
 		return errNoDisks
 	}
-	return nil
+	return w.NoDisks
 }
 
 // disksOf are those of the cluster.
