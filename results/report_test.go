@@ -248,3 +248,15 @@ func TestReportShowsTheDrawingOfAProof(t *testing.T) {
 	require.NoError(t, WriteSummary(&summary, run, "dir", false))
 	require.Contains(t, summary.String(), "proof (list-append, internal)")
 }
+
+// What is drawn in a colour is of that kind.
+func TestReportTellsKindsOfFaultsApart(t *testing.T) {
+	for text, class := range map[string]string{
+		"slow disk 5s on fsync, n1": "scarce", "disk error EIO on fsync, n1": "scarce", "cpu-quota 20% n1": "scarce",
+		"power loss n1, torn": "down", "kill n1": "down", "pause n1": "paused", "slow close 500ms n1 | n2": "net", "black hole n1 | n2": "net",
+	} {
+		run := sampleRun()
+		run.Faults = []Fault{{Step: 1, Text: text, Nodes: []string{"n1"}, Injected: 5 * second, Healed: 6 * second, Bit: true}}
+		require.Contains(t, report(t, run, sampleHistory(100, nil)), fmt.Sprintf(`class="band %s"`, class), text)
+	}
+}

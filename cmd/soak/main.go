@@ -65,6 +65,8 @@ func items() []item {
 		{name: "etcd-appends", scenario: scenarios.EtcdAppends, runs: 20, need: 20, want: checkers.Pass},
 		{name: "etcd-everything", scenario: scenarios.EtcdEverything, runs: 20, need: 20, want: checkers.Pass},
 		{name: "etcd-everything-next", scenario: nextEtcd(scenarios.EtcdEverything), runs: 20, need: 20, want: checkers.Pass},
+		{name: "etcd-disks", scenario: scenarios.EtcdDisks, runs: 20, need: 20, want: checkers.Pass, everyFault: true},
+		{name: "etcd-slow-disk", scenario: scenarios.EtcdSlowDisk, runs: 20, need: 20, want: checkers.Pass},
 		{name: "conformance", test: []string{"-run", ".", "-count", "1", "-timeout", "60m", "./harness/conformance"}, env: []string{"SEATRIAL_SOAK=1"}},
 		{name: "etcd-appends-five", scenario: scenarios.EtcdAppendsFive, runs: 5, need: 5, want: checkers.Pass},
 	}
