@@ -69,26 +69,31 @@ func (idle) PodCommand(string, cluster.Addresses) (cluster.Command, error) {
 // tryPods starts two pods behind disks that can fail, cuts and delays what is between
 // them, and removes them.
 func tryPods(ctx context.Context, say func(string)) podTrial {
-	var prepared error
+	var prepared, noDisks error
 	within(ctx, buildWithin, func(ctx context.Context) {
-		prepared = pod.Runtime{}.PrepareDisks(ctx, idle{}, say)
+		_, prepared = pod.Runtime{}.Prepare(ctx, idle{}, say)
 	})
 	if prepared != nil {
 		return podTrial{failed: prepared}
 	}
-	trial := tryPodsOnce(ctx, true)
+	within(ctx, buildWithin, func(ctx context.Context) { noDisks = pod.Runtime{}.PrepareDisks(ctx, idle{}, say) })
+	trial := tryPodsOnce(ctx, true, noDisks == nil)
 	if trial.failed != nil {
 		// Redirects are laid, and disks mounted, as the pods start: without them there
 		// may be pods yet.
-		if plain := tryPodsOnce(ctx, false); plain.failed == nil {
-			plain.streams, plain.disks = trial.failed, trial.failed
-			return plain
+		if plain := tryPodsOnce(ctx, false, false); plain.failed == nil {
+			plain.streams = fmt.Errorf("pods start only without redirected streams and disks that can fail: %w", trial.failed)
+			plain.disks = plain.streams
+			trial = plain
 		}
+	}
+	if noDisks != nil {
+		trial.disks = fmt.Errorf("disk faults do not apply, because there is no program for them: %w", noDisks)
 	}
 	return trial
 }
 
-func tryPodsOnce(ctx context.Context, all bool) (trial podTrial) {
+func tryPodsOnce(ctx context.Context, streams, disks bool) (trial podTrial) {
 	within(ctx, checkWithin, func(ctx context.Context) {
 		owner, err := cluster.NewOwner()
 		if err != nil {
@@ -96,7 +101,7 @@ func tryPodsOnce(ctx context.Context, all bool) (trial podTrial) {
 			return
 		}
 		defer owner.Remove()
-		c, err := pod.Runtime{}.Start(ctx, idle{}, cluster.Options{Owner: owner, Streams: all, Names: all, Disk: all,
+		c, err := pod.Runtime{}.Start(ctx, idle{}, cluster.Options{Owner: owner, Streams: streams, Names: streams, Disk: disks,
 			Log: func(line string) { trial.text = line }}) // the last one says how they were reached
 		if err != nil {
 			trial.failed = err
@@ -104,8 +109,10 @@ func tryPodsOnce(ctx context.Context, all bool) (trial podTrial) {
 		}
 		trial.network = c.Network()
 		trial.packets = tryCut(ctx, trial.network)
-		if all {
+		if streams {
 			trial.streams = tryDelay(ctx, trial.network)
+		}
+		if disks {
 			trial.disks = c.(cluster.Disks).DisksApply()
 		}
 		if err := c.Close(context.WithoutCancel(ctx)); err != nil {
