@@ -21,7 +21,7 @@ var EtcdDisks = harness.Scenario{
 	System:   etcd.Cluster{Nodes: 3},
 	Workload: workloads.Registers{Keys: 12},
 	Rate:     800,
-	Duration: 24 * time.Second,
+	Duration: 22 * time.Second,
 	Faults: fault.Mix{AtOnce: 2, Overlap: true, QuietMin: 800 * time.Millisecond, QuietMax: 1600 * time.Millisecond,
 		Faults: append(fault.Package(fault.KindDisk),
 			fault.SlowDisk{Target: fault.Random, Operation: disk.OpFsync, Delay: time.Second},
