@@ -23,7 +23,9 @@ test:
 bench:
 	$(GO) test -p 1 -run '^$$' -bench 'Record|Decode1M|Encode|Linearizable' -timeout 30m ./harness/history ./checkers
 	$(GO) test -p 1 -run '^$$' -bench 'RoundTrip|Throughput|Switch|Apply' -timeout 30m ./harness/link/stream ./docker/agent ./harness/cluster/pod
+	$(GO) test -p 1 -run '^$$' -bench 'Layer' -timeout 30m ./harness/disk/layer
 	$(GO) test -p 1 -run '^$$' -bench 'EtcdRun' -benchtime 3x -timeout 30m ./scenarios
+	$(GO) test -p 1 -run '^$$' -bench 'DiskLayer' -benchtime 15x -timeout 30m ./scenarios
 
 ## bench-checkers: the table of how fast histories are judged, beside porcupine; ONLY=word for some lines
 bench-checkers:

@@ -69,15 +69,58 @@ func (f Finding) Wanted() string {
 }
 
 // TestFinding runs a row of a track record once in go test: the finding's
-// scenario must show what it names, and every control must pass.
+// scenario must show what it names, and every control must pass. It logs the path of
+// a page that shows them side by side.
 func TestFinding(t *testing.T, f Finding) {
 	t.Helper()
+	runs := make([][]Ran, 1+len(f.Controls))
+	keep := func(i int) func(results.Run, *results.Dir) {
+		return func(run results.Run, dir *results.Dir) { runs[i] = append(runs[i], Ran{run, dir}) }
+	}
 	if len(f.Broken) == 0 {
-		t.Run("passes", func(t *testing.T) { Test(t, f.Scenario) })
+		t.Run("passes", func(t *testing.T) { testPasses(t, f.Scenario, keep(0)) })
 	} else {
-		t.Run("finds", func(t *testing.T) { testFinds(t, f) })
+		t.Run("finds", func(t *testing.T) { testFinds(t, f, keep(0)) })
 	}
-	for _, control := range f.Controls {
-		t.Run("control "+control.Name, func(t *testing.T) { Test(t, control) })
+	for i, control := range f.Controls {
+		t.Run("control "+control.Name, func(t *testing.T) { testPasses(t, control, keep(1+i)) })
 	}
+	path, err := f.Compare(f.judge(runs), runs)
+	switch {
+	case err != nil:
+		t.Errorf("error: %v", err)
+	case path != "":
+		t.Logf("side by side: %s", path)
+	}
+}
+
+// judge is the verdict of all runs together: where one of the scenarios did not run
+// or did not show what it must, it is not a pass.
+func (f Finding) judge(runs [][]Ran) checkers.Verdict {
+	worst := checkers.Pass
+	for i, ran := range runs {
+		if len(ran) == 0 {
+			worst = max(worst, checkers.Inconclusive)
+		}
+		for _, one := range ran {
+			expected, verdict := f.of(i).Verdict(one.Run)
+			switch {
+			case expected:
+			case verdict == checkers.Violation && f.of(i).Broken == nil, verdict == checkers.Error:
+				worst = max(worst, verdict)
+			default:
+				worst = max(worst, checkers.Inconclusive)
+			}
+		}
+	}
+	return worst
+}
+
+// of is what must be found in the row's scenario of that number: of the first what
+// the finding says, of a control nothing.
+func (f Finding) of(scenario int) Finding {
+	if scenario == 0 && len(f.Broken) > 0 {
+		return f
+	}
+	return Finding{}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -256,28 +257,34 @@ func (s Scenario) checks() checkers.All {
 
 // options are the system's parameters beside its version, for headers and reports.
 func (s Scenario) options() map[string]string {
-	text, err := named.Marshal(s.System)
+	return parameters(s.System, "Version", "Nodes")
+}
+
+// parameters are the fields of a registered type that are set, by their names, but
+// for some.
+func parameters(v any, but ...string) map[string]string {
+	text, err := named.Marshal(v)
 	var fields map[string]any
 	if err != nil || json.Unmarshal(text, &fields) != nil {
 		return nil
 	}
-	options := map[string]string{}
+	set := map[string]string{}
 	for name, value := range fields {
 		switch value {
 		case nil, "", false, float64(0):
 			continue
 		}
 		switch many, is := value.(map[string]any); {
-		case name == "type" || name == "Version" || name == "Nodes":
+		case name == "type" || slices.Contains(but, name):
 		case is: // for instance settings, which have names of their own
 			for setting, value := range many {
-				options[setting] = fmt.Sprint(value)
+				set[setting] = fmt.Sprint(value)
 			}
 		default:
-			options[dashed(name)] = fmt.Sprint(value)
+			set[dashed(name)] = fmt.Sprint(value)
 		}
 	}
-	return options
+	return set
 }
 
 // dashed writes MinReplicas as min-replicas.

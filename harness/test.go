@@ -20,9 +20,16 @@ import (
 // decides seed, repetition and where run directories go.
 func Test(t *testing.T, s Scenario) {
 	t.Helper()
+	testPasses(t, s, func(results.Run, *results.Dir) {})
+}
+
+// testPasses is Test; it hands each run to keep.
+func testPasses(t *testing.T, s Scenario, keep func(results.Run, *results.Dir)) {
+	t.Helper()
 	skip := ""
 	forEachRun(t, s, func(run results.Run, dir *results.Dir) {
 		t.Helper()
+		keep(run, dir)
 		switch {
 		case run.Verdict == checkers.Pass:
 			t.Logf("pass: %s\nreport: %s", run.Summary, dir.Path(results.ReportFile))
@@ -42,13 +49,15 @@ func Test(t *testing.T, s Scenario) {
 // the test when one of these violations is not found.
 func TestFinds(t *testing.T, s Scenario, checker ...string) {
 	t.Helper()
-	testFinds(t, Finding{Scenario: s, Broken: checker})
+	testFinds(t, Finding{Scenario: s, Broken: checker}, func(results.Run, *results.Dir) {})
 }
 
-func testFinds(t *testing.T, f Finding) {
+// testFinds is TestFinds; it hands each run to keep.
+func testFinds(t *testing.T, f Finding, keep func(results.Run, *results.Dir)) {
 	t.Helper()
 	forEachRun(t, f.Scenario, func(run results.Run, dir *results.Dir) {
 		t.Helper()
+		keep(run, dir)
 		if found, _ := f.Verdict(run); !found {
 			t.Errorf("not found: %s was expected of %s\n%s", f.Wanted(), f.Scenario.Name, failureText(run, dir))
 			return

@@ -39,15 +39,22 @@ type rateChart struct {
 	Width          string // of a column, in words
 }
 
-func rateOf(columns []column, a axis) rateChart {
-	chart := rateChart{Height: rateHeight, Columns: len(columns), Width: durationText(time.Duration(a.width))}
-	perSecond := 1e9 / float64(a.width)
+// busiest is the number of operations in the column that has most.
+func busiest(columns []column) int {
 	most := 0
 	for i := range columns {
 		most = max(most, columns[i].total())
 	}
+	return most
+}
+
+// rateOf draws the columns so high that one with most operations would fit.
+func rateOf(columns []column, a axis, height, most int) rateChart {
+	chart := rateChart{Height: height, Columns: len(columns), Width: durationText(time.Duration(a.width))}
+	perSecond := 1e9 / float64(a.width)
 	top, step := niceTop(float64(most) * perSecond)
-	y := func(count int) float64 { return round3(rateHeight * (1 - float64(count)*perSecond/top)) }
+	whole := float64(height)
+	y := func(count int) float64 { return round3(whole * (1 - float64(count)*perSecond/top)) }
 	var ok, fail, info strings.Builder
 	for i := range columns {
 		c := &columns[i]
@@ -57,7 +64,7 @@ func rateOf(columns []column, a axis) rateChart {
 	}
 	chart.OK, chart.Fail, chart.Info = ok.String(), fail.String(), info.String()
 	for value := 0.0; value <= top*1.001; value += step {
-		chart.Levels = append(chart.Levels, level{Y: round3(rateHeight * (1 - value/top)), Label: rateText(value)})
+		chart.Levels = append(chart.Levels, level{Y: round3(whole * (1 - value/top)), Label: rateText(value)})
 	}
 	return chart
 }

@@ -13,6 +13,7 @@
 //	  report.html      the same for a person, one file that loads nothing from anywhere
 //	  summary.txt      what the terminal was shown
 //	  picture.html     on a violation: the failing key, operation by operation
+//	  compare.html     of a finding of the track record: its run beside one of each control
 //	  logs/<node>.log  what each node printed
 //	  data/<node>.tar.gz  on a failure: each node's data directory
 //	latest             a link to the run that was started or ended last
@@ -46,6 +47,13 @@
 // the charts, to be seen against those of the faults. And where the history's
 // sessions are of several client groups, each group has a lane of its own, and the
 // lanes of a proof say whose client it was.
+//
+// # The comparison
+//
+// [WriteComparison] puts runs side by side, a column each: what their scenarios say
+// differently, the faults, what of the acknowledged was lost and what recovered, and
+// along one time axis the faults, the time in which what is lost had been acknowledged,
+// and the operations. It draws with the parts of the report, and links to each.
 //
 // # verdict.json is a contract
 //

@@ -161,7 +161,8 @@ func faultClass(name string) string {
 	case strings.Contains(name, "kill"), strings.Contains(name, "stop"), strings.Contains(name, "crash"),
 		strings.Contains(name, "power"), strings.Contains(name, "restart"), strings.Contains(name, "out-of-memory"):
 		return "down"
-	case strings.HasPrefix(name, "cpu"), strings.HasPrefix(name, "memory"), strings.HasPrefix(name, "process"), strings.HasPrefix(name, "stall"):
+	case strings.HasPrefix(name, "cpu"), strings.HasPrefix(name, "memory"), strings.HasPrefix(name, "process"), strings.HasPrefix(name, "stall"),
+		strings.HasPrefix(name, "disk"), strings.HasPrefix(name, "slow disk"), strings.HasPrefix(name, "slow-disk"):
 		return "scarce"
 	default:
 		return "net"

@@ -18,16 +18,23 @@ import (
 var (
 	//go:embed page/report.html
 	pageText string
+	//go:embed page/parts.html
+	partsText string
 	//go:embed page/report.css
 	pageStyle string
 	//go:embed page/report.js
 	pageScript string
 
-	pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
+	pageTemplate = newTemplate("report", pageText)
+)
+
+// newTemplate is a page with the parts that all pages share.
+func newTemplate(name, text string) *template.Template {
+	return template.Must(template.Must(template.New(name).Funcs(template.FuncMap{
 		"count": countText, "nodes": nodesText, "duration": durationText, "seconds": secondsText, "instant": instantText,
 		"figure": figureText, "size": byteText, "add": func(a, b int) int { return a + b },
-	}).Parse(pageText))
-)
+	}).Parse(partsText)).Parse(text))
+}
 
 // WriteReport writes a run as a page: one HTML file that loads nothing, opens
 // anywhere and stays small however long the history. The history may be nil.
@@ -35,15 +42,20 @@ var (
 // What comes from the system under test is escaped; beyond that the page's own
 // policy lets no script or style run but the two it was written with.
 func WriteReport(w io.Writer, run Run, h *history.History) error {
-	// Into memory first: a template that fails must not leave half a page.
-	var text bytes.Buffer
-	if err := pageTemplate.Execute(&text, newPage(run, h)); err != nil {
-		return fmt.Errorf("write the report: %w", err)
-	}
-	if _, err := text.WriteTo(w); err != nil {
+	if err := writePage(w, pageTemplate, newPage(run, h)); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil
+}
+
+// writePage writes into memory first: a template that fails must not leave half a page.
+func writePage(w io.Writer, page *template.Template, data any) error {
+	var text bytes.Buffer
+	if err := page.Execute(&text, data); err != nil {
+		return err
+	}
+	_, err := text.WriteTo(w)
+	return err
 }
 
 // page is what the template shows.
@@ -108,9 +120,7 @@ func newPage(run Run, h *history.History) page {
 			digest(pageStyle), digest(pageScript)),
 		Word: run.Verdict.String(), System: systemText(run), Options: optionsText(run.Options),
 	}
-	p.Mark = map[checkers.Verdict]string{
-		checkers.Pass: "✓", checkers.Violation: "✗", checkers.Inconclusive: "?", checkers.Error: "!",
-	}[run.Verdict]
+	p.Mark = verdictMarks[run.Verdict]
 	if len(run.Operations) == 0 && h != nil {
 		p.Run.Operations = CountOperations(h)
 	}
@@ -130,6 +140,11 @@ func newPage(run Run, h *history.History) page {
 	return p
 }
 
+// verdictMarks are the signs of the verdicts.
+var verdictMarks = map[checkers.Verdict]string{
+	checkers.Pass: "✓", checkers.Violation: "✗", checkers.Inconclusive: "?", checkers.Error: "!",
+}
+
 // digest is how a content security policy names an inline script or style.
 func digest(text string) string {
 	sum := sha256.Sum256([]byte(text))
@@ -142,7 +157,7 @@ func newChart(run Run, h *history.History, faults []Fault) *chart {
 	columns := columnsOf(h, a)
 	c := &chart{
 		Axis: a, Ticks: a.ticks(), Proofs: proofWindows(run.Results, a),
-		Faults: faultLanes(spans, a), Rate: rateOf(columns, a), Latency: latenciesOf(columns),
+		Faults: faultLanes(spans, a), Rate: rateOf(columns, a, rateHeight, busiest(columns)), Latency: latenciesOf(columns),
 		Nodes: nodeLanes(nodeNames(run, h, spans), spans, h, a), Groups: groupLanes(h, a), Hovers: hoversOf(columns, a),
 		Lost: lossOf(run.Results, h, a),
 	}

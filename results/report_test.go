@@ -2,7 +2,6 @@ package results
 
 import (
 	"bytes"
-	"encoding/xml"
 	"flag"
 	"fmt"
 	"html"
@@ -177,27 +176,7 @@ func TestReportKeepsItsOwnPolicy(t *testing.T) {
 // The drawings are well-formed: every element that is opened is closed.
 func TestReportDrawingsAreWellFormed(t *testing.T) {
 	for _, s := range samples() {
-		text := report(t, s.run, s.h)
-		body := text[strings.Index(text, "<main>") : strings.Index(text, "</main>")+len("</main>")]
-		decoder := xml.NewDecoder(strings.NewReader(body))
-		decoder.Strict = false
-		decoder.Entity = xml.HTMLEntity
-		var open []string
-		for {
-			token, err := decoder.RawToken()
-			if err == io.EOF {
-				break
-			}
-			require.NoError(t, err, s.name)
-			switch token := token.(type) {
-			case xml.StartElement:
-				open = append(open, token.Name.Local)
-			case xml.EndElement:
-				require.Equal(t, open[len(open)-1], token.Name.Local, s.name)
-				open = open[:len(open)-1]
-			}
-		}
-		require.Empty(t, open, s.name)
+		t.Run(s.name, func(t *testing.T) { balanced(t, report(t, s.run, s.h)) })
 	}
 }
 
@@ -268,4 +247,16 @@ func TestReportShowsTheDrawingOfAProof(t *testing.T) {
 	var summary bytes.Buffer
 	require.NoError(t, WriteSummary(&summary, run, "dir", false))
 	require.Contains(t, summary.String(), "proof (list-append, internal)")
+}
+
+// What is drawn in a colour is of that kind.
+func TestReportTellsKindsOfFaultsApart(t *testing.T) {
+	for text, class := range map[string]string{
+		"slow disk 5s on fsync, n1": "scarce", "disk error EIO on fsync, n1": "scarce", "cpu-quota 20% n1": "scarce",
+		"power loss n1, torn": "down", "kill n1": "down", "pause n1": "paused", "slow close 500ms n1 | n2": "net", "black hole n1 | n2": "net",
+	} {
+		run := sampleRun()
+		run.Faults = []Fault{{Step: 1, Text: text, Nodes: []string{"n1"}, Injected: 5 * second, Healed: 6 * second, Bit: true}}
+		require.Contains(t, report(t, run, sampleHistory(100, nil)), fmt.Sprintf(`class="band %s"`, class), text)
+	}
 }

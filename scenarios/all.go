@@ -7,7 +7,7 @@ func All() []harness.Scenario {
 	return []harness.Scenario{
 		CanaryMixed, CanaryMinorityCut, CanaryLeaderCut, CanaryEverything,
 		CanaryAppends, CanaryAppendsLeaderCut, CanaryAppendsKillAll,
-		EtcdMixed, EtcdMinorityCut, EtcdSerializable, EtcdEverything, EtcdRegions,
+		EtcdMixed, EtcdMinorityCut, EtcdSerializable, EtcdEverything, EtcdDisks, EtcdSlowDisk, EtcdRegions,
 		EtcdAppends, EtcdAppendsFive,
 		EtcdFailover, EtcdAppendsFailover, EtcdRecovery, RedisRecovery,
 		RedisLoss, RedisMinReplicas, RedisHole, RedisSmallLag,

@@ -30,6 +30,10 @@ func TestCanaryAppendsLeaderCut(t *testing.T) { harness.Test(t, scenarios.Canary
 func TestCanaryAppendsKillAll(t *testing.T)   { harness.Test(t, scenarios.CanaryAppendsKillAll) }
 func TestEtcdAppendsFive(t *testing.T)        { harness.Test(t, scenarios.EtcdAppendsFive) }
 
+// etcd is linearizable on disks that fail and slow down.
+func TestEtcdDisks(t *testing.T)    { harness.Test(t, scenarios.EtcdDisks) }
+func TestEtcdSlowDisk(t *testing.T) { harness.Test(t, scenarios.EtcdSlowDisk) }
+
 // PostgreSQL keeps what it acknowledged while it is killed, paused and cut off.
 func TestPostgresUnique(t *testing.T) { harness.Test(t, scenarios.PostgresUnique) }
 func TestPostgresBank(t *testing.T)   { harness.Test(t, scenarios.PostgresBank) }

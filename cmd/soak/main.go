@@ -59,10 +59,14 @@ func items() []item {
 	all := []item{
 		{name: "differential", test: []string{"-run", "Agree", "./checkers", "./checkers/model"}, env: []string{"SEATRIAL_DIFFERENTIAL=100000"}},
 		{name: "killed-runner", test: []string{"-run", "TestAKilledRunner", "-count", "5", "./harness"}},
+		{name: "killed-disks", test: []string{"-p", "1", "-run", "AreKilled|IsKilled", "./harness/disk/layer", "./docker/disk"},
+			env: []string{"SEATRIAL_SOAK=1", "SEATRIAL_REQUIRE_DOCKER=1"}},
 		{name: "etcd-mixed", scenario: scenarios.EtcdMixed, runs: 20, need: 20, want: checkers.Pass, minOps: 5000, everyFault: true},
 		{name: "etcd-appends", scenario: scenarios.EtcdAppends, runs: 20, need: 20, want: checkers.Pass},
 		{name: "etcd-everything", scenario: scenarios.EtcdEverything, runs: 20, need: 20, want: checkers.Pass},
 		{name: "etcd-everything-next", scenario: nextEtcd(scenarios.EtcdEverything), runs: 20, need: 20, want: checkers.Pass},
+		{name: "etcd-disks", scenario: scenarios.EtcdDisks, runs: 20, need: 20, want: checkers.Pass, everyFault: true},
+		{name: "etcd-slow-disk", scenario: scenarios.EtcdSlowDisk, runs: 20, need: 20, want: checkers.Pass},
 		{name: "conformance", test: []string{"-run", ".", "-count", "1", "-timeout", "60m", "./harness/conformance"}, env: []string{"SEATRIAL_SOAK=1"}},
 		{name: "etcd-appends-five", scenario: scenarios.EtcdAppendsFive, runs: 5, need: 5, want: checkers.Pass},
 	}
@@ -200,7 +204,7 @@ func (it item) soakTest(ctx context.Context) (holds bool, err error) {
 	}
 	var said []string
 	for line := range strings.Lines(string(out)) {
-		if at := strings.Index(line, "histories"); at >= 0 {
+		if strings.Contains(line, "histories") || strings.Contains(line, "killings") {
 			said = append(said, strings.TrimSpace(line))
 		}
 	}

@@ -92,14 +92,7 @@ func TestContainersThatAreKilledEndAndStartAgain(t *testing.T) {
 	b := newBox(t, imageOf(t, redis.Cluster{}), nil, "sh", "-c",
 		"i=$(cat /data/last 2>/dev/null || echo 0); while :; do i=$((i+1)); echo $i > /data/tmp && mv /data/tmp /data/last; dd if=/dev/zero of=/data/big bs=64k count=4 conv=fsync 2>/dev/null; done")
 	random := rand.New(rand.NewPCG(4, 4))
-	rounds := 6
-	switch {
-	case os.Getenv("SEATRIAL_SOAK") == "1":
-		rounds = 100
-	case testing.Short():
-		rounds = 3
-	}
-	last := 0
+	last, rounds := 0, killings()
 	for i := range rounds {
 		b.eventually("the command goes on from where it was", func() error {
 			out, err := docker(t.Context(), "exec", b.id, "cat", "/data/last")
@@ -122,6 +115,18 @@ func TestContainersThatAreKilledEndAndStartAgain(t *testing.T) {
 		require.Equal(t, "137", b.ended())
 		b.start()
 	}
+	t.Logf("%d killings, and %d rounds of its loop", rounds, last)
+}
+
+// killings is how often a container is killed: 500 times where SEATRIAL_SOAK is 1.
+func killings() int {
+	switch {
+	case os.Getenv("SEATRIAL_SOAK") == "1":
+		return 500
+	case testing.Short():
+		return 3
+	}
+	return 6
 }
 
 func TestRulesReachIntoTheContainer(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/seatrial/seatrial/harness/cluster"
 	"github.com/seatrial/seatrial/harness/cluster/pod"
 	"github.com/seatrial/seatrial/harness/cluster/pod/podtest"
+	"github.com/seatrial/seatrial/harness/disk"
 	"github.com/seatrial/seatrial/harness/history"
 	"github.com/seatrial/seatrial/harness/link"
 )
@@ -33,24 +34,36 @@ func TestInPods(t *testing.T) {
 			t.Parallel()
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			testInPods(t, system)
+			testInPods(t, system, false)
 		})
 	}
+	t.Run("behind disks", func(t *testing.T) {
+		t.Parallel()
+		slots <- struct{}{}
+		defer func() { <-slots }()
+		testInPods(t, Cluster{}, true)
+	})
 }
 
-func testInPods(t *testing.T, system Cluster) {
+// testInPods has members go on without their leader; those behind disks lose their
+// power too, all at once, and keep what they acknowledged.
+func testInPods(t *testing.T, system Cluster, behindDisks bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute) // an image may be built
 	defer cancel()
 	owner, err := cluster.NewOwner()
 	require.NoError(t, err)
 	defer owner.Remove()
-	pods, err := pod.Runtime{}.Start(ctx, system, cluster.Options{Owner: owner, Log: func(line string) { t.Log(line) }})
+	pods, err := pod.Runtime{}.Start(ctx, system, cluster.Options{Owner: owner, Disk: behindDisks, Log: func(line string) { t.Log(line) }})
 	require.NoError(t, err)
 	defer func() {
 		closing, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		require.NoError(t, pods.Close(closing))
 	}()
+	disks := pods.(cluster.Disks)
+	if behindDisks && disks.DisksApply() != nil {
+		podtest.SkipOrFail(t, disks.DisksApply())
+	}
 	require.NoError(t, cluster.WaitReady(ctx, pods, time.Minute))
 
 	leader, err := cluster.FindLeader(ctx, pods, ample)
@@ -67,7 +80,29 @@ func testInPods(t *testing.T, system Cluster) {
 	write(t, ctx, pods, others[0], 2)
 
 	require.NoError(t, pods.StartNode(ctx, leader))
+	everywhere(t, ctx, pods, 1, 2)
+	if !behindDisks {
+		return
+	}
+	for i, node := range names {
+		loss, err := disks.PowerLoss(ctx, node, disk.Power{Torn: true, Seed: uint64(i)})
+		require.NoError(t, err)
+		t.Logf("%s lost %s", node, loss)
+	}
 	for _, node := range names {
+		require.NoError(t, pods.StartNode(ctx, node))
+	}
+	require.NoError(t, cluster.WaitReady(ctx, pods, time.Minute))
+	everywhere(t, ctx, pods, 1, 2)
+	write(t, ctx, pods, leader, 3)
+	everywhere(t, ctx, pods, 1, 2, 3)
+}
+
+// everywhere waits until each member itself holds the list.
+func everywhere(t *testing.T, ctx context.Context, pods cluster.Cluster, list ...history.Value) {
+	t.Helper()
+	system := pods.System().(Cluster)
+	for _, node := range system.NodeNames() {
 		waitFor(t, ctx, node+" itself holds everything", func(ctx context.Context) error {
 			appender, err := system.OpenAppender(ctx, podSession(pods, node))
 			if err != nil {
@@ -75,7 +110,7 @@ func testInPods(t *testing.T, system Cluster) {
 			}
 			defer func() { _ = appender.Close() }()
 			elements, err := appender.ListLocal(ctx, "l")
-			if err == nil && !slices.Equal(elements, []history.Value{1, 2}) {
+			if err == nil && !slices.Equal(elements, list) {
 				err = fmt.Errorf("it holds %v", elements)
 			}
 			return err

@@ -29,7 +29,7 @@ const (
 )
 
 // Always is the sync interval that syncs each message before it is acknowledged.
-const Always = time.Duration(-1)
+const Always = "always"
 
 // Cluster is servers with one stream that has a replica on each. The zero value is
 // three of the default version.
@@ -39,9 +39,10 @@ type Cluster struct {
 	// Version is one of [Cluster.Versions].
 	Version string `json:"version,omitempty"`
 	// SyncInterval is how often what was written is synced to disk
-	// (jetstream.sync_interval); [Always] syncs each message before its
-	// acknowledgement. Zero is the server's default, two minutes.
-	SyncInterval time.Duration `json:"sync_interval,omitempty"`
+	// (jetstream.sync_interval), a duration as Go writes it, for instance "10s";
+	// [Always] syncs each message before its acknowledgement. Empty is the server's
+	// default, two minutes.
+	SyncInterval string `json:"sync_interval,omitempty"`
 }
 
 var (
@@ -91,8 +92,8 @@ func (c Cluster) Validate() error {
 	if !slices.Contains(versions, c.SystemVersion()) {
 		wrong = append(wrong, fmt.Errorf("nats: version %q is not offered: the versions are %s", c.Version, strings.Join(versions, ", ")))
 	}
-	if c.SyncInterval < 0 && c.SyncInterval != Always {
-		wrong = append(wrong, fmt.Errorf("nats: SyncInterval is %v: want a time above zero, or nats.Always", c.SyncInterval))
+	if d, err := time.ParseDuration(c.SyncInterval); c.SyncInterval != "" && c.SyncInterval != Always && (err != nil || d <= 0) {
+		wrong = append(wrong, fmt.Errorf("nats: SyncInterval is %q: want a time above zero, for instance \"10s\", or nats.Always", c.SyncInterval))
 	}
 	return errors.Join(wrong...)
 }
@@ -166,10 +167,7 @@ func (c Cluster) configuration(node string, at cluster.Addresses) []string {
 		"  max_memory_store: 64MB",
 		"  max_file_store: 4GB",
 	}
-	switch {
-	case c.SyncInterval == Always:
-		lines = append(lines, "  sync_interval: always")
-	case c.SyncInterval > 0:
+	if c.SyncInterval != "" {
 		lines = append(lines, fmt.Sprintf("  sync_interval: %q", c.SyncInterval))
 	}
 	lines = append(lines, "}")

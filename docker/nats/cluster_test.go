@@ -4,20 +4,20 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
 func TestValidate(t *testing.T) {
-	for _, good := range []Cluster{{}, {Nodes: 1, SyncInterval: Always}, {Nodes: 5, Version: "2.10.23", SyncInterval: time.Second}} {
+	for _, good := range []Cluster{{}, {Nodes: 1, SyncInterval: Always}, {Nodes: 5, Version: "2.10.23", SyncInterval: "1m30s"}} {
 		require.NoError(t, good.Validate(), "%+v", good)
 	}
 	for says, bad := range map[string]Cluster{
 		"Nodes is 2: want 1, 3 or 5":  {Nodes: 2},
 		"Nodes is -1":                 {Nodes: -1},
 		`version "2.9" is not offere`: {Version: "2.9"},
-		"SyncInterval is -1s":         {SyncInterval: -time.Second},
+		`SyncInterval is "-1s"`:       {SyncInterval: "-1s"},
+		`SyncInterval is "often"`:     {SyncInterval: "often"},
 	} {
 		require.ErrorContains(t, bad.Validate(), says)
 	}
@@ -50,8 +50,8 @@ func TestWhatIsAskedForIsConfigured(t *testing.T) {
 	require.NotContains(t, configured(Cluster{}), "sync_interval", "the server's own default")
 	require.Contains(t, configured(Cluster{}), `"nats://n3:route"`)
 	require.NotContains(t, configured(Cluster{}), `"nats://n1:route"`, "a route to itself")
-	require.Contains(t, configured(Cluster{SyncInterval: Always}), "sync_interval: always")
-	require.Contains(t, configured(Cluster{SyncInterval: 2 * time.Second}), `sync_interval: "2s"`)
+	require.Contains(t, configured(Cluster{SyncInterval: Always}), `sync_interval: "always"`)
+	require.Contains(t, configured(Cluster{SyncInterval: "2s"}), `sync_interval: "2s"`)
 	require.NotContains(t, configured(Cluster{Nodes: 1}), "routes")
 	_, err := Cluster{}.PodCommand("n4", podAddresses{})
 	require.ErrorContains(t, err, `no node "n4"`)

@@ -49,9 +49,12 @@ func faultNames(scenarios []harness.Scenario) []string {
 			continue // Validate says so where it is run
 		}
 		for _, step := range plan.Steps {
-			if step.Fault != nil && !slices.Contains(all, step.Fault.FaultName()) {
+			if step.Fault != nil {
 				all = append(all, step.Fault.FaultName())
 			}
+		}
+		for _, f := range s.Script.Faults() {
+			all = append(all, f.FaultName())
 		}
 	}
 	return all
@@ -109,7 +112,7 @@ func (m *machine) processCheck() diagnosis {
 func (m *machine) kernelChecks(faults []string) []diagnosis {
 	return []diagnosis{
 		netemCheck(m.engineLocal()),
-		neededBy(faults, fuseCheck(m.engineLocal()), "disk", "sync", "power"),
+		neededBy(faults, m.fuseCheck(), "disk", "power"),
 		clockCheck(),
 		neededBy(faults, faketimeCheck(), "clock"),
 	}
@@ -160,14 +163,26 @@ func kernelHas(module string) bool {
 	return false
 }
 
-func fuseCheck(local bool) diagnosis {
-	const costs = "faults of a disk: what was not synced is lost, a sync that fails"
-	if !local {
-		return diagnosis{Name: "fuse", State: stateWarning, Inferred: true, Text: "not known, because the engine is on another machine", Costs: costs,
-			Remedy: "look for /dev/fuse where the engine runs"}
+// fuseCheck says whether disks can fail: in the pods that were tried, else by what is
+// installed.
+func (m *machine) fuseCheck() diagnosis {
+	d := diagnosis{Name: "fuse", State: stateWarning, Costs: "faults of disks: power loss, disk error, slow disk",
+		Remedy: "where the engine runs, load fuse (modprobe fuse), and let its containers have the device /dev/fuse, the capability SYS_ADMIN, and mount"}
+	switch {
+	case m.pods.failed == nil && m.pods.disks != nil:
+		d.Text = oneLine(m.pods.disks)
+		return d
+	case m.pods.failed == nil:
+		return diagnosis{Name: "fuse", State: stateOK, Text: "a disk that can fail was mounted in a container"}
+	}
+	d.Inferred = true
+	if !m.engineLocal() {
+		d.Text = "not known, because the engine is on another machine"
+		return d
 	}
 	if _, err := os.Stat("/dev/fuse"); err != nil {
-		return diagnosis{Name: "fuse", State: stateWarning, Inferred: true, Text: err.Error(), Costs: costs, Remedy: "load it where the engine runs (modprobe fuse)"}
+		d.Text = err.Error()
+		return d
 	}
 	return diagnosis{Name: "fuse", State: stateOK, Inferred: true, Text: "/dev/fuse is there; no mount was tried"}
 }

@@ -53,6 +53,7 @@
 //	    verdict         pass: as recorded; violation: what must pass broke; error: it could not be
 //	                    run; inconclusive: not found, or not often enough
 //	    seconds         what its runs took together
+//	    comparison      if two or more of its scenarios ran: the page that shows them side by side
 //	    finding         the scenario that shows it
 //	    controls[]      the scenarios that must pass; each of these has
 //	      role          "finding" or "control"

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/seatrial/seatrial/harness/cluster"
 	"github.com/seatrial/seatrial/harness/cluster/pod"
 	"github.com/seatrial/seatrial/harness/cluster/process"
 	"github.com/seatrial/seatrial/harness/fault"
@@ -82,26 +81,27 @@ func (m *machine) faults() faultsDocument {
 	for _, e := range fault.All() {
 		out.Faults = append(out.Faults, listedFault{Name: e.Name(), Kind: string(e.Kind), About: e.About, Parameters: e.Parameters(),
 			Runtimes: map[string]faultHere{
-				"pod":     here(e.Example, "pod", m.pods.failed, pods),
-				"process": here(e.Example, "process", m.noProcess, processes),
+				"pod":     here(e.Example, fault.World{Runtime: "pod", Network: pods, NoDisks: m.pods.disks}, m.pods.failed),
+				"process": here(e.Example, fault.World{Runtime: "process", Network: processes}, m.noProcess),
 			}})
 	}
 	return out
 }
 
-// here says whether the fault applies on a runtime, which this machine may lack.
-func here(f fault.Fault, runtime string, lacks error, network cluster.Network) faultHere {
+// here says whether the fault applies to any system on a runtime, which this machine
+// may lack.
+func here(f fault.Fault, on fault.World, lacks error) faultHere {
 	err := lacks
 	if err == nil {
 		w := fault.WorldOf(anySystem{})
-		w.Runtime, w.Network = runtime, network
+		w.Runtime, w.Network, w.NoDisks = on.Runtime, on.Network, on.NoDisks
 		w.Groups = []fault.Group{{Name: link.Clients}}
 		err = fault.Applies(f, w)
 	}
 	if err != nil {
 		return faultHere{Why: oneLine(err)}
 	}
-	return faultHere{Applies: true, Engine: fault.Engine(f, runtime)}
+	return faultHere{Applies: true, Engine: fault.Engine(f, on.Runtime)}
 }
 
 // anySystem is what faults are shown for: three nodes with a leader.

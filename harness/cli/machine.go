@@ -17,6 +17,7 @@ import (
 	"github.com/seatrial/seatrial/harness/cluster/build"
 	"github.com/seatrial/seatrial/harness/cluster/pod"
 	"github.com/seatrial/seatrial/harness/cluster/process"
+	"github.com/seatrial/seatrial/harness/fault"
 )
 
 // machine is what was found out about this machine.
@@ -164,7 +165,7 @@ func (m *machine) lacks(s harness.Scenario) error {
 		if step.Fault == nil { // code: nothing is known of it
 			continue
 		}
-		err := step.Fault.Applies(s.System, m.pods.network)
+		err := m.without(step.Fault, s)
 		switch {
 		case step.Mix && err != nil:
 			ofMix = err
@@ -174,8 +175,21 @@ func (m *machine) lacks(s harness.Scenario) error {
 			return fmt.Errorf("in pods: %w", err)
 		}
 	}
+	for _, f := range s.Script.Faults() {
+		if err := m.without(f, s); err != nil {
+			return fmt.Errorf("in pods: %w", err)
+		}
+	}
 	if ofMix != nil && !mixApplies {
 		return fmt.Errorf("in pods: nothing of its mix applies: %w", ofMix)
 	}
 	return nil
+}
+
+// without says why the fault does not exist in the scenario's pods here.
+func (m *machine) without(f fault.Fault, s harness.Scenario) error {
+	if err := f.Applies(s.System, m.pods.network); err != nil || !fault.NeedsDisk(f) {
+		return err
+	}
+	return m.pods.disks
 }

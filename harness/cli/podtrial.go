@@ -29,6 +29,7 @@ type podTrial struct {
 	text    string // how they were reached
 	packets error  // why packets can't be cut
 	streams error  // why streams can't be delayed
+	disks   error  // why disks can't fail
 	// network stays after the pods are gone, to be asked what applies in them.
 	network cluster.Network
 }
@@ -65,27 +66,34 @@ func (idle) PodCommand(string, cluster.Addresses) (cluster.Command, error) {
 		wire.EnvToken + "=idle", wire.EnvControlPort + "=7991", wire.EnvProbePort + "=7992"}}, nil
 }
 
-// tryPods starts two pods, cuts and delays what is between them, and removes them.
+// tryPods starts two pods behind disks that can fail, cuts and delays what is between
+// them, and removes them.
 func tryPods(ctx context.Context, say func(string)) podTrial {
-	var prepared error
+	var prepared, noDisks error
 	within(ctx, buildWithin, func(ctx context.Context) {
 		_, prepared = pod.Runtime{}.Prepare(ctx, idle{}, say)
 	})
 	if prepared != nil {
 		return podTrial{failed: prepared}
 	}
-	trial := tryPodsOnce(ctx, true)
+	within(ctx, buildWithin, func(ctx context.Context) { noDisks = pod.Runtime{}.PrepareDisks(ctx, idle{}, say) })
+	trial := tryPodsOnce(ctx, true, noDisks == nil)
 	if trial.failed != nil {
-		// Redirects are laid as the pods start: without them there may be pods yet.
-		if plain := tryPodsOnce(ctx, false); plain.failed == nil {
-			plain.streams = trial.failed
-			return plain
+		// Redirects are laid, and disks mounted, as the pods start: without them there
+		// may be pods yet.
+		if plain := tryPodsOnce(ctx, false, false); plain.failed == nil {
+			plain.streams = fmt.Errorf("pods start only without redirected streams and disks that can fail: %w", trial.failed)
+			plain.disks = plain.streams
+			trial = plain
 		}
+	}
+	if noDisks != nil {
+		trial.disks = fmt.Errorf("disk faults do not apply, because there is no program for them: %w", noDisks)
 	}
 	return trial
 }
 
-func tryPodsOnce(ctx context.Context, streams bool) (trial podTrial) {
+func tryPodsOnce(ctx context.Context, streams, disks bool) (trial podTrial) {
 	within(ctx, checkWithin, func(ctx context.Context) {
 		owner, err := cluster.NewOwner()
 		if err != nil {
@@ -93,7 +101,7 @@ func tryPodsOnce(ctx context.Context, streams bool) (trial podTrial) {
 			return
 		}
 		defer owner.Remove()
-		c, err := pod.Runtime{}.Start(ctx, idle{}, cluster.Options{Owner: owner, Streams: streams, Names: streams,
+		c, err := pod.Runtime{}.Start(ctx, idle{}, cluster.Options{Owner: owner, Streams: streams, Names: streams, Disk: disks,
 			Log: func(line string) { trial.text = line }}) // the last one says how they were reached
 		if err != nil {
 			trial.failed = err
@@ -103,6 +111,9 @@ func tryPodsOnce(ctx context.Context, streams bool) (trial podTrial) {
 		trial.packets = tryCut(ctx, trial.network)
 		if streams {
 			trial.streams = tryDelay(ctx, trial.network)
+		}
+		if disks {
+			trial.disks = c.(cluster.Disks).DisksApply()
 		}
 		if err := c.Close(context.WithoutCancel(ctx)); err != nil {
 			trial.text += fmt.Sprintf("; they could not be removed: %v", err)

@@ -56,6 +56,7 @@ type tally struct {
 	mustPass bool // nothing of it is known to break
 	broke    bool // it could not be run at all
 	stopped  bool // an interrupt came before its end
+	ran      []harness.Ran
 }
 
 // row is what was seen of a finding, and its JSON.
@@ -68,6 +69,9 @@ type row struct {
 	Finding  tally            `json:"finding"`
 	Controls []tally          `json:"controls"`
 	Seconds  float64          `json:"seconds"`
+	// Comparison is the page that shows the scenario beside its controls; "" where
+	// fewer than two of them ran.
+	Comparison string `json:"comparison,omitempty"`
 }
 
 // errStopped is a runner's answer after an interrupt: nothing was run.
@@ -101,6 +105,19 @@ func examine(f harness.Finding, repeat int, run runner) row {
 	return r
 }
 
+// compare writes the page that shows the row's scenarios side by side. A row whose
+// page can't be written is an error.
+func (r *row) compare(f harness.Finding) (err error) {
+	var runs [][]harness.Ran
+	for _, t := range r.tallies() {
+		runs = append(runs, t.ran)
+	}
+	if r.Comparison, err = f.Compare(r.Verdict, runs); err != nil {
+		r.Verdict = max(r.Verdict, checkers.Error)
+	}
+	return err
+}
+
 func (r row) tallies() []tally { return append([]tally{r.Finding}, r.Controls...) }
 
 // try runs one scenario of a row as often as it takes.
@@ -117,6 +134,9 @@ func try(s harness.Scenario, role string, mustPass bool, repeat int, run runner,
 			t.Runs = append(t.Runs, attempt{Role: role, Scenario: s.Name, Try: n, Verdict: checkers.Error, Summary: err.Error()})
 			t.broke = true
 			break
+		}
+		if dir != nil {
+			t.ran = append(t.ran, harness.Ran{Run: one, Dir: dir})
 		}
 		expected, verdict := judge(one)
 		t.Runs = append(t.Runs, attemptOf(one, dir, role, n, expected))

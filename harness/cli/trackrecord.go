@@ -29,6 +29,9 @@ most; so is a control that ends with an error or inconclusively, but a violation
 in a control is never tried away. With --repeat N each scenario and each control
 runs N times, and nine of ten must show what they should.
 
+For each row with controls a page is written that shows a run of the scenario beside
+one of each control: what differs, what became of it, and when.
+
 Exit codes, the first that applies: 1 a control broke, 3 a row could not be run,
 4 a row was not found, 0 all rows found and all controls pass.`,
 		Example: "  seatrial trackrecord\n  seatrial trackrecord --repeat 10 --jobs 2",
@@ -118,10 +121,18 @@ func (a *app) trackrecord(ctx context.Context, findings []harness.Finding, o man
 	sideBySide(jobs, len(findings), interrupt, func(i int) {
 		shown := show.begin(findings[i].Name)
 		r := examine(findings[i], o.repeat, a.rowRunner(ctx, interrupt, findings[i], shown))
+		err := r.compare(findings[i])
 		shown.end(func() {
 			rows[i] = &r
-			if !a.json {
-				a.printf("%s\n", r.line(o.repeat, width))
+			if err != nil {
+				fmt.Fprintf(a.stderr, "seatrial: %v\n", err)
+			}
+			if a.json {
+				return
+			}
+			a.printf("%s\n", r.line(o.repeat, width))
+			if r.Comparison != "" {
+				a.printf("%s  side by side: %s\n", pad("", width), shortPath(r.Comparison))
 			}
 		})
 	})

@@ -171,5 +171,11 @@ type Count struct {
 	Bytes uint64 `json:"bytes"`
 }
 
-// String is "3 times, 4096 bytes".
-func (c Count) String() string { return fmt.Sprintf("%d times, %d bytes", c.Times, c.Bytes) }
+// String is "3 times, 4096 bytes", or "3 times" of what has no bytes.
+func (c Count) String() string {
+	text := fmt.Sprintf("%d times", c.Times)
+	if c.Bytes > 0 {
+		text += fmt.Sprintf(", %d bytes", c.Bytes)
+	}
+	return text
+}

@@ -3,6 +3,7 @@ package disk
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -86,9 +87,25 @@ type Loss struct {
 	Bytes int64 `json:"bytes"`
 }
 
-// String is "4 names, 2 files: 3 pages, 8192 bytes".
+// String is "4 changes of names, 2 files, 3 pages, 8192 bytes", without what is zero;
+// "nothing" where all is.
 func (l Loss) String() string {
-	return fmt.Sprintf("%d names, %d files: %d pages, %d bytes", l.Names, l.Files, l.Pages, l.Bytes)
+	var parts []string
+	for _, of := range []struct {
+		n         int64
+		one, many string
+	}{{int64(l.Names), "change of names", "changes of names"}, {int64(l.Files), "file", "files"}, {int64(l.Pages), "page", "pages"}, {l.Bytes, "byte", "bytes"}} {
+		switch {
+		case of.n == 1:
+			parts = append(parts, "1 "+of.one)
+		case of.n > 1:
+			parts = append(parts, fmt.Sprintf("%d %s", of.n, of.many))
+		}
+	}
+	if len(parts) == 0 {
+		return "nothing"
+	}
+	return strings.Join(parts, ", ")
 }
 
 // Stats is what a disk says of itself.

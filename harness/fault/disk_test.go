@@ -57,3 +57,40 @@ func TestADiskFaultSaysWhyItDoesNotApplyOnAMachine(t *testing.T) {
 	require.Contains(t, r.last("no-bite").Detail, "left out: nodes here are processes")
 	r.is(cluster.Running)
 }
+
+// latelyEnds is a cluster whose program has met an error of its disk, and ends of it
+// just after the rule was undone.
+type latelyEnds struct {
+	cluster.Cluster
+	cluster.Disks
+	undone, ended bool
+}
+
+func (*latelyEnds) DisksApply() error                                             { return nil }
+func (*latelyEnds) ApplyRule(context.Context, string, disk.Rule, []string) error  { return nil }
+func (*latelyEnds) ActiveRules(context.Context, string) (ids []string, err error) { return nil, nil }
+func (*latelyEnds) CountRule(context.Context, string, string) (disk.Count, error) {
+	return disk.Count{Times: 1}, nil
+}
+func (l *latelyEnds) UndoRule(context.Context, string) error { l.undone = true; return nil }
+
+func (l *latelyEnds) State(ctx context.Context, node string) (cluster.State, error) {
+	state, err := l.Cluster.State(ctx, node)
+	if l.undone && !l.ended {
+		l.ended = true
+		return state, l.Kill(ctx, node)
+	}
+	return state, err
+}
+
+// The end of a program that comes a little after its error is the fault's, and not
+// called a crash; it is started again.
+func TestAProgramThatEndsLateOfADiskErrorIsStartedAgain(t *testing.T) {
+	r := onProcess(t)
+	late := rigOn(r.ctx, t, &latelyEnds{Cluster: r.Cluster})
+	before := r.life().ID
+	late.inject(fault.DiskError{Target: n1, Errno: "EIO", Operation: disk.OpFsync})()
+	r.is(cluster.Running)
+	require.NotEqual(t, before, r.life().ID)
+	require.Zero(t, late.count("crashed", ""))
+}

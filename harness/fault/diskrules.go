@@ -189,12 +189,43 @@ func (a DiskAct) Undo(ctx context.Context, c cluster.Cluster, id string) error {
 		return err // nothing ends of that
 	}
 	return errors.Join(err, each(a.Targets, func(node string) error {
-		state, err := c.State(ctx, node)
-		if err != nil || state != cluster.Stopped {
+		ended, err := endedOf(ctx, c, disks, id, node)
+		if err != nil || !ended {
 			return err
 		}
 		return c.StartNode(ctx, node)
 	}))
+}
+
+// A program that met an error ends of it a little later, if it does. One that outlives
+// the rule by dyingWithin is taken for one that does not.
+const (
+	dyingWithin = 500 * time.Millisecond
+	dyingAsked  = 20 * time.Millisecond // how often it is asked
+)
+
+// endedOf reports whether the node's program ended of the rule that was just undone.
+func endedOf(ctx context.Context, c cluster.Cluster, disks cluster.Disks, id, node string) (bool, error) {
+	count, err := disks.CountRule(ctx, id, node) // none where it ended already
+	if err != nil {
+		return false, err
+	}
+	state, err := c.State(ctx, node)
+	if err != nil {
+		return false, err
+	}
+	deadline := time.Now().Add(dyingWithin)
+	for state == cluster.Running && count.Times > 0 && time.Now().Before(deadline) {
+		select {
+		case <-ctx.Done():
+			return false, context.Cause(ctx)
+		case <-time.After(dyingAsked):
+		}
+		if state, err = c.State(ctx, node); err != nil {
+			return false, err
+		}
+	}
+	return state == cluster.Stopped, nil
 }
 
 // Undone asks the disks whether they still know the rule.

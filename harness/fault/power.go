@@ -47,12 +47,12 @@ func PlanNeedsDisk(steps []Step) bool {
 
 var errNoDisks = errors.New("nodes here are processes on the machine's own disk: run the scenario in pods")
 
-// disksAt says that only pods have disks of their own.
+// disksAt says that only pods have disks of their own, and not on every machine.
 func disksAt(w World) error {
 	if w.Runtime == "process" {
 		return errNoDisks
 	}
-	return nil
+	return w.NoDisks
 }
 
 // disksOf are those of the cluster.
@@ -189,13 +189,7 @@ func (a PowerAct) Bit(ctx context.Context, c cluster.Cluster, _ string) (bool, s
 		}
 		loss, ever := disks.Lost(node)
 		bit = bit || ever && life.State == cluster.Stopped
-		text := fmt.Sprintf("%s is %s, and lost ", node, life.State)
-		if loss == (disk.Loss{}) {
-			text += "nothing"
-		} else {
-			text += loss.String()
-		}
-		seen = append(seen, text)
+		seen = append(seen, fmt.Sprintf("%s is %s, and lost %s", node, life.State, loss))
 	}
 	return bit, strings.Join(seen, "; "), nil
 }

@@ -154,6 +154,9 @@ type World struct {
 	Runtime string
 	// NoTransactions says why clients hold no transactions open; nil where they may.
 	NoTransactions error
+	// NoDisks says why disks can't fail; nil where they may, or where that is found
+	// out when a fault is injected.
+	NoDisks error
 	// Network answers what applies on the runtime, before a cluster runs. It may be
 	// nil: then that is found out when a fault is injected.
 	Network cluster.Network

@@ -36,6 +36,8 @@ const diskWithin = 10 * time.Second
 type diskSetup struct {
 	binary, image string // the program, and an image of it; "" where no disk was asked for
 	user          string // who runs the system's program
+	device        string // of FUSE, where the engine runs
+	capabilities  []string
 	security      []string
 	unavailable   error // why there are no disks, though asked for
 }
@@ -66,6 +68,7 @@ func (c *running) setUpDisks(ctx context.Context) error {
 	if c.disk.image == "" {
 		return nil
 	}
+	c.disk.device, c.disk.capabilities = "/dev/fuse", []string{"SYS_ADMIN"}
 	info, err := c.docker.Info(ctx, client.InfoOptions{})
 	if err != nil {
 		return fmt.Errorf("ask the engine for its security options: %w", err)
@@ -114,7 +117,7 @@ func (c *running) tryDisk(ctx context.Context) (unavailable, err error) {
 		if making.Err() != nil {
 			return nil, errors.Join(fmt.Errorf("try a disk: %w", err), remove())
 		}
-		return fmt.Errorf("disk faults do not apply, because the engine refuses a container with /dev/fuse and SYS_ADMIN: %w", err), remove()
+		return fmt.Errorf("disk faults do not apply, because the engine refuses a container with %s and SYS_ADMIN: %w: load the kernel's module fuse where it runs, and let it give containers both", c.disk.device, err), remove()
 	}
 	waiting := c.docker.ContainerWait(making, id, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
 	select {
@@ -133,8 +136,8 @@ func (c *running) tryDisk(ctx context.Context) (unavailable, err error) {
 // allow gives a container what mounting needs. The disk drops it before it starts
 // the system's program.
 func (d diskSetup) allow(host *container.HostConfig) {
-	host.Devices = append(host.Devices, container.DeviceMapping{PathOnHost: "/dev/fuse", PathInContainer: "/dev/fuse", CgroupPermissions: "rwm"})
-	host.CapAdd = append(host.CapAdd, "SYS_ADMIN")
+	host.Devices = append(host.Devices, container.DeviceMapping{PathOnHost: d.device, PathInContainer: "/dev/fuse", CgroupPermissions: "rwm"})
+	host.CapAdd = append(host.CapAdd, d.capabilities...)
 	host.SecurityOpt = append(host.SecurityOpt, d.security...)
 }
 

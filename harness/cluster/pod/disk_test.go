@@ -122,6 +122,39 @@ func TestANodeBehindADisk(t *testing.T) {
 	})
 }
 
+// Where the engine has no FUSE, or its containers may not mount, that and what helps is
+// said, and nothing of the trial is left.
+func TestWhyDisksCannotFailIsSaid(t *testing.T) {
+	c := upOnDisks(t)
+	device, capabilities := c.disk.device, c.disk.capabilities
+	for _, machine := range []struct {
+		name, device string
+		capabilities []string
+		says         []string
+	}{
+		{"no device", "/dev/no-fuse", capabilities, []string{"disk faults do not apply, because the engine refuses", "/dev/no-fuse", "load the kernel's module fuse"}},
+		{"another device", "/dev/null", capabilities, []string{"does not apply, because"}},
+		{"no mount", device, nil, []string{"does not apply, because mount(2) says operation not permitted", "CAP_SYS_ADMIN", "security profile"}},
+	} {
+		t.Run(machine.name, func(t *testing.T) {
+			c.disk.device, c.disk.capabilities = machine.device, machine.capabilities
+			unavailable, err := c.tryDisk(t.Context())
+			require.NoError(t, err)
+			for _, part := range machine.says {
+				require.ErrorContains(t, unavailable, part)
+			}
+			left, err := c.docker.ContainerList(t.Context(), client.ContainerListOptions{All: true,
+				Filters: make(client.Filters).Add("name", c.containerName("disk", roleTrial))})
+			require.NoError(t, err)
+			require.Empty(t, left.Items)
+		})
+	}
+	c.disk.device, c.disk.capabilities = device, capabilities
+	unavailable, err := c.tryDisk(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, unavailable)
+}
+
 func TestWithoutAPlanForDisksThereAreNone(t *testing.T) {
 	c := up(t, echo{nodes: 1}, false)
 	require.ErrorContains(t, c.DisksApply(), "do not apply, because")

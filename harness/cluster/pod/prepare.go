@@ -10,6 +10,16 @@ import (
 // Prepare builds the images that a system needs, the agent's included, so that a
 // later start does not wait for them. It returns the tag of the system's image.
 func (r Runtime) Prepare(ctx context.Context, system cluster.PodSystem, log func(line string)) (tag string, err error) {
+	return r.prepare(ctx, system, cluster.Options{Log: log})
+}
+
+// PrepareDisks is Prepare for a start with [cluster.Options].Disk.
+func (r Runtime) PrepareDisks(ctx context.Context, system cluster.PodSystem, log func(line string)) error {
+	_, err := r.prepare(ctx, system, cluster.Options{Log: log, Disk: true})
+	return err
+}
+
+func (r Runtime) prepare(ctx context.Context, system cluster.PodSystem, options cluster.Options) (tag string, err error) {
 	if err := system.Validate(); err != nil {
 		return "", err
 	}
@@ -23,7 +33,7 @@ func (r Runtime) Prepare(ctx context.Context, system cluster.PodSystem, log func
 		return "", err
 	}
 	defer owner.Remove()
-	options := cluster.Options{Owner: owner, Log: log}
+	options.Owner = owner
 	images, err := r.images(ctx, docker, options)
 	if err != nil {
 		return "", err

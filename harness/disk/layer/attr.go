@@ -57,7 +57,7 @@ func (l *Layer) SetAttr(cancel <-chan struct{}, in *fuse.SetAttrIn, out *fuse.At
 	if resizes {
 		op = disk.OpTruncate
 	}
-	if status := l.enter(cancel, op, n, "", 0); !status.Ok() {
+	if status := l.enter(op, n, "", 0); !status.Ok() {
 		return status
 	}
 	defer l.gate.RUnlock()
@@ -235,19 +235,19 @@ func sized(size int, err error, into []byte) (uint32, fuse.Status) {
 
 // SetXAttr writes an extended attribute.
 func (l *Layer) SetXAttr(cancel <-chan struct{}, in *fuse.SetXAttrIn, name string, value []byte) fuse.Status {
-	return l.changeXattr(cancel, &in.InHeader, func(n *inode) error {
+	return l.changeXattr(&in.InHeader, func(n *inode) error {
 		return unix.Setxattr(n.proc(), name, value, int(in.Flags))
 	})
 }
 
 // RemoveXAttr removes an extended attribute.
 func (l *Layer) RemoveXAttr(cancel <-chan struct{}, in *fuse.InHeader, name string) fuse.Status {
-	return l.changeXattr(cancel, in, func(n *inode) error { return unix.Removexattr(n.proc(), name) })
+	return l.changeXattr(in, func(n *inode) error { return unix.Removexattr(n.proc(), name) })
 }
 
-func (l *Layer) changeXattr(cancel <-chan struct{}, in *fuse.InHeader, change func(*inode) error) fuse.Status {
+func (l *Layer) changeXattr(in *fuse.InHeader, change func(*inode) error) fuse.Status {
 	n := l.table.node(in.NodeId)
-	if status := l.enter(cancel, disk.OpAttributes, n, "", 0); !status.Ok() {
+	if status := l.enter(disk.OpAttributes, n, "", 0); !status.Ok() {
 		return status
 	}
 	defer l.gate.RUnlock()

@@ -11,14 +11,14 @@ import (
 
 // enter begins a request: it counts it, lets the rules act, and passes the gate.
 // On OK the caller calls l.gate.RUnlock when the request is done.
-func (l *Layer) enter(cancel <-chan struct{}, op disk.Op, n *inode, name string, bytes int) fuse.Status {
-	_, status := l.enterPart(cancel, op, n, name, bytes, false)
+func (l *Layer) enter(op disk.Op, n *inode, name string, bytes int) fuse.Status {
+	_, status := l.enterPart(op, n, name, bytes, false)
 	return status
 }
 
 // enterPart is enter for a request of which a part may be done: of bytes it moves
 // allowed.
-func (l *Layer) enterPart(cancel <-chan struct{}, op disk.Op, n *inode, name string, bytes int, part bool) (allowed int, status fuse.Status) {
+func (l *Layer) enterPart(op disk.Op, n *inode, name string, bytes int, part bool) (allowed int, status fuse.Status) {
 	l.requests[op].Add(1)
 	allowed = bytes
 	if l.rules.any() {
@@ -29,7 +29,7 @@ func (l *Layer) enterPart(cancel <-chan struct{}, op disk.Op, n *inode, name str
 			paths[i] = join(paths[i], name)
 		}
 		var errno unix.Errno
-		if allowed, errno = l.rules.meet(cancel, op, paths, bytes, part); errno != 0 {
+		if allowed, errno = l.rules.meet(op, paths, bytes, part); errno != 0 {
 			return 0, fuse.Status(errno)
 		}
 	}
@@ -49,7 +49,7 @@ func (l *Layer) pass() fuse.Status {
 // Open opens a file. O_TRUNC comes as a SetAttr of its own.
 func (l *Layer) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
 	n := l.table.node(in.NodeId)
-	if status := l.enter(cancel, disk.OpOpen, n, "", 0); !status.Ok() {
+	if status := l.enter(disk.OpOpen, n, "", 0); !status.Ok() {
 		return status
 	}
 	defer l.gate.RUnlock()
@@ -82,7 +82,7 @@ func (l *Layer) Flush(<-chan struct{}, *fuse.FlushIn) fuse.Status { return fuse.
 // Read reads data.
 func (l *Layer) Read(cancel <-chan struct{}, in *fuse.ReadIn, into []byte) (fuse.ReadResult, fuse.Status) {
 	n := l.table.node(in.NodeId)
-	if status := l.enter(cancel, disk.OpRead, n, "", len(into)); !status.Ok() {
+	if status := l.enter(disk.OpRead, n, "", len(into)); !status.Ok() {
 		return nil, status
 	}
 	defer l.gate.RUnlock()
@@ -103,7 +103,7 @@ func (l *Layer) Read(cancel <-chan struct{}, in *fuse.ReadIn, into []byte) (fuse
 func (l *Layer) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (uint32, fuse.Status) {
 	n := l.table.node(in.NodeId)
 	mapped := in.WriteFlags&fuse.WRITE_CACHE != 0
-	allowed, status := l.enterPart(cancel, disk.OpWrite, n, "", len(data), !mapped)
+	allowed, status := l.enterPart(disk.OpWrite, n, "", len(data), !mapped)
 	if !status.Ok() {
 		return 0, status
 	}
@@ -148,7 +148,7 @@ func pwriteFull(fd int, data []byte, off int64) (int, error) {
 // Fsync makes data durable, and the file's new names unless the layer is strict.
 func (l *Layer) Fsync(cancel <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 	n := l.table.node(in.NodeId)
-	if status := l.enter(cancel, disk.OpFsync, n, "", 0); !status.Ok() {
+	if status := l.enter(disk.OpFsync, n, "", 0); !status.Ok() {
 		if status == fuse.EIO {
 			return l.failFsync(n)
 		}
@@ -182,7 +182,7 @@ func (l *Layer) failFsync(n *inode) fuse.Status {
 // Fallocate reserves space, punches holes and writes zeros.
 func (l *Layer) Fallocate(cancel <-chan struct{}, in *fuse.FallocateIn) fuse.Status {
 	n := l.table.node(in.NodeId)
-	if status := l.enter(cancel, disk.OpAllocate, n, "", 0); !status.Ok() {
+	if status := l.enter(disk.OpAllocate, n, "", 0); !status.Ok() {
 		return status
 	}
 	defer l.gate.RUnlock()

@@ -55,7 +55,7 @@ func (s *streams) close() {
 // OpenDir opens a directory.
 func (l *Layer) OpenDir(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
 	n := l.table.node(in.NodeId)
-	if status := l.enter(cancel, disk.OpOpen, n, "", 0); !status.Ok() {
+	if status := l.enter(disk.OpOpen, n, "", 0); !status.Ok() {
 		return status
 	}
 	defer l.gate.RUnlock()
@@ -69,7 +69,7 @@ func (l *Layer) ReleaseDir(in *fuse.ReleaseIn) { l.streams.remove(in.Fh) }
 // ReadDir lists a directory, from the entry that the offset counts.
 func (l *Layer) ReadDir(cancel <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
 	n := l.table.node(in.NodeId)
-	if status := l.enter(cancel, disk.OpList, n, "", 0); !status.Ok() {
+	if status := l.enter(disk.OpList, n, "", 0); !status.Ok() {
 		return status
 	}
 	defer l.gate.RUnlock()
@@ -98,7 +98,7 @@ func (l *Layer) ReadDir(cancel <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEn
 // FsyncDir makes the names in a directory durable.
 func (l *Layer) FsyncDir(cancel <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 	n := l.table.node(in.NodeId)
-	if status := l.enter(cancel, disk.OpFsyncDir, n, "", 0); !status.Ok() {
+	if status := l.enter(disk.OpFsyncDir, n, "", 0); !status.Ok() {
 		return status
 	}
 	defer l.gate.RUnlock()

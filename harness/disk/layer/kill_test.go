@@ -61,6 +61,7 @@ func TestNothingHangsWhenTheLayerIsKilled(t *testing.T) {
 		}
 		r.restart()
 	}
+	t.Logf("%d killings", killings())
 }
 
 // appendUntilItFails appends records, and returns how many writes succeeded.

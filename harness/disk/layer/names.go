@@ -70,9 +70,9 @@ func (l *Layer) Forget(id, times uint64) { l.table.forget(id, times) }
 
 // add makes a new name by what make does in the tree, and returns the inode,
 // pinned. The owner is who asked.
-func (l *Layer) add(cancel <-chan struct{}, in *fuse.InHeader, name string, mode uint32, out *fuse.EntryOut, make func(dir int) error) (*inode, fuse.Status) {
+func (l *Layer) add(in *fuse.InHeader, name string, mode uint32, out *fuse.EntryOut, make func(dir int) error) (*inode, fuse.Status) {
 	dir := l.table.node(in.NodeId)
-	if status := l.enter(cancel, disk.OpCreate, dir, name, 0); !status.Ok() {
+	if status := l.enter(disk.OpCreate, dir, name, 0); !status.Ok() {
 		return nil, status
 	}
 	defer l.gate.RUnlock()
@@ -141,7 +141,7 @@ func own(dir, n *inode, uid, gid, mode uint32) error {
 
 // Create makes and opens a file.
 func (l *Layer) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, out *fuse.CreateOut) fuse.Status {
-	n, status := l.add(cancel, &in.InHeader, name, in.Mode, &out.EntryOut, func(dir int) error {
+	n, status := l.add(&in.InHeader, name, in.Mode, &out.EntryOut, func(dir int) error {
 		fd, err := unix.Openat(dir, name, unix.O_CREAT|unix.O_EXCL|unix.O_RDWR|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o600)
 		if err != nil {
 			return err
@@ -157,21 +157,21 @@ func (l *Layer) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, o
 
 // Mknod makes a file, a pipe, a socket or a device.
 func (l *Layer) Mknod(cancel <-chan struct{}, in *fuse.MknodIn, name string, out *fuse.EntryOut) fuse.Status {
-	return l.added(l.add(cancel, &in.InHeader, name, in.Mode, out, func(dir int) error {
+	return l.added(l.add(&in.InHeader, name, in.Mode, out, func(dir int) error {
 		return unix.Mknodat(dir, name, in.Mode&unix.S_IFMT|0o600, int(in.Rdev))
 	}))
 }
 
 // Mkdir makes a directory.
 func (l *Layer) Mkdir(cancel <-chan struct{}, in *fuse.MkdirIn, name string, out *fuse.EntryOut) fuse.Status {
-	return l.added(l.add(cancel, &in.InHeader, name, in.Mode, out, func(dir int) error {
+	return l.added(l.add(&in.InHeader, name, in.Mode, out, func(dir int) error {
 		return unix.Mkdirat(dir, name, 0o700)
 	}))
 }
 
 // Symlink makes a symbolic link.
 func (l *Layer) Symlink(cancel <-chan struct{}, in *fuse.InHeader, target, name string, out *fuse.EntryOut) fuse.Status {
-	return l.added(l.add(cancel, in, name, 0, out, func(dir int) error {
+	return l.added(l.add(in, name, 0, out, func(dir int) error {
 		return unix.Symlinkat(target, dir, name)
 	}))
 }
@@ -186,7 +186,7 @@ func (l *Layer) added(n *inode, status fuse.Status) fuse.Status {
 // Link gives a file one more name.
 func (l *Layer) Link(cancel <-chan struct{}, in *fuse.LinkIn, name string, out *fuse.EntryOut) fuse.Status {
 	dir, n := l.table.node(in.NodeId), l.table.node(in.Oldnodeid)
-	if status := l.enter(cancel, disk.OpCreate, dir, name, 0); !status.Ok() {
+	if status := l.enter(disk.OpCreate, dir, name, 0); !status.Ok() {
 		return status
 	}
 	defer l.gate.RUnlock()

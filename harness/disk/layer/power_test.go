@@ -40,7 +40,7 @@ func TestPowerLossTakesWhatWasNotSynced(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []int{1, 2, 1}, []int{stats.UnsyncedNames, stats.UnsyncedFiles, stats.KeptPages})
 	loss := r.losePower(everything)
-	require.Equal(t, "1 names, 1 files: 1 pages, 10000 bytes", loss.String(), "of what still has a name")
+	require.Equal(t, "1 change of names, 1 file, 1 page, 10000 bytes", loss.String(), "of what still has a name")
 	require.Equal(t, "kept", r.names(""))
 	require.Equal(t, "one two three", r.read("kept"))
 }

@@ -9,17 +9,17 @@ import (
 
 // Unlink takes a name away.
 func (l *Layer) Unlink(cancel <-chan struct{}, in *fuse.InHeader, name string) fuse.Status {
-	return l.removeName(cancel, in, name)
+	return l.removeName(in, name)
 }
 
 // Rmdir takes an empty directory away.
 func (l *Layer) Rmdir(cancel <-chan struct{}, in *fuse.InHeader, name string) fuse.Status {
-	return l.removeName(cancel, in, name)
+	return l.removeName(in, name)
 }
 
-func (l *Layer) removeName(cancel <-chan struct{}, in *fuse.InHeader, name string) fuse.Status {
+func (l *Layer) removeName(in *fuse.InHeader, name string) fuse.Status {
 	dir := l.table.node(in.NodeId)
-	if status := l.enter(cancel, disk.OpUnlink, dir, name, 0); !status.Ok() {
+	if status := l.enter(disk.OpUnlink, dir, name, 0); !status.Ok() {
 		return status
 	}
 	defer l.gate.RUnlock()
@@ -77,7 +77,7 @@ func (l *Layer) Rename(cancel <-chan struct{}, in *fuse.RenameIn, oldName, newNa
 	if in.Flags&^uint32(unix.RENAME_NOREPLACE|unix.RENAME_EXCHANGE) != 0 {
 		return fuse.EINVAL
 	}
-	if status := l.enter(cancel, disk.OpRename, from, oldName, 0); !status.Ok() {
+	if status := l.enter(disk.OpRename, from, oldName, 0); !status.Ok() {
 		return status
 	}
 	defer l.gate.RUnlock()

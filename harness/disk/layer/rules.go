@@ -123,9 +123,10 @@ type wait struct {
 }
 
 // meet lets the rules act on a request: it waits, and returns how many of its
-// bytes it may move, or the error that it ends with. A request that is given up by
-// who sent it ends with EINTR.
-func (r *rules) meet(cancel <-chan struct{}, op disk.Op, paths []string, bytes int, part bool) (allowed int, errno unix.Errno) {
+// bytes it may move, or the error that it ends with. A signal to who sent it does not
+// end its wait: on a disk of the kernel's nothing is interrupted, and many a program
+// takes EINTR of an fsync for an error of the disk. Who is killed ends with the wait.
+func (r *rules) meet(op disk.Op, paths []string, bytes int, part bool) (allowed int, errno unix.Errno) {
 	waits, allowed, errno := r.judge(op, paths, bytes, part)
 	for _, w := range waits {
 		var timer <-chan time.Time
@@ -137,8 +138,6 @@ func (r *rules) meet(cancel <-chan struct{}, op disk.Op, paths []string, bytes i
 		select {
 		case <-timer:
 		case <-w.undone:
-		case <-cancel:
-			return 0, unix.EINTR
 		}
 	}
 	return allowed, errno

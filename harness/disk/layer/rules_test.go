@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -244,6 +245,52 @@ func awaited(t *testing.T, done chan error) error {
 	case <-time.After(within):
 		t.Fatalf("still waiting after %v", within)
 		return nil
+	}
+}
+
+// What waits for its disk is not woken by a signal, as on a disk of the kernel's: many
+// a program takes the error for one of the disk. It ends as it would have.
+func TestASignalDoesNotEndWhatWaits(t *testing.T) {
+	r := newRig(t)
+	r.write("f", "content")
+	fd, err := unix.Open(r.path("f"), unix.O_RDWR, 0)
+	require.NoError(t, err)
+	defer unix.Close(fd)
+	const delay = 50 * time.Millisecond
+	for name, ask := range map[string]func() error{
+		"fsync":     func() error { return unix.Fsync(fd) },
+		"fdatasync": func() error { return unix.Fdatasync(fd) },
+		"write":     func() error { _, err := unix.Pwrite(fd, []byte("x"), 0); return err },
+		"rename":    func() error { return unix.Rename(r.path("f"), r.path("f")+"2") },
+		"truncate":  func() error { return unix.Ftruncate(fd, 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r.apply(name, disk.Rule{Action: disk.Delay, Latency: delay})
+			defer r.undo(name)
+			thread, done := make(chan int), make(chan error)
+			var took time.Duration
+			go func() {
+				runtime.LockOSThread()
+				defer runtime.UnlockOSThread()
+				thread <- unix.Gettid()
+				began := time.Now()
+				err := ask()
+				took = time.Since(began)
+				done <- err
+			}()
+			tid := <-thread
+			for signals := 0; ; signals++ {
+				select {
+				case err := <-done:
+					require.NoError(t, err)
+					require.GreaterOrEqual(t, took, delay)
+					require.Positive(t, signals)
+					return
+				case <-time.After(time.Millisecond):
+					require.NoError(t, unix.Tgkill(os.Getpid(), tid, unix.SIGURG)) // Go's own, to preempt
+				}
+			}
+		})
 	}
 }
 
