@@ -31,6 +31,7 @@ import (
 	"github.com/seatrial/seatrial/docker/canary"
 	"github.com/seatrial/seatrial/docker/canary/store"
 	"github.com/seatrial/seatrial/docker/etcd"
+	"github.com/seatrial/seatrial/docker/nats"
 	"github.com/seatrial/seatrial/harness"
 	"github.com/seatrial/seatrial/harness/fault"
 	"github.com/seatrial/seatrial/harness/history"
@@ -110,11 +111,11 @@ func durable() []item {
 		scenarios.RedisPowerLossAlways, scenarios.PostgresPowerLossFsync,
 		scenarios.CanaryPowerLossAll,
 	} {
-		runs := 3
-		s.Duration = time.Minute
-		if s.Name == scenarios.NatsPowerLossAllAlways.Name {
-			runs = 6 // its servers take long to serve again
+		runs := 2
+		if s.System == (nats.Cluster{Nodes: 3, SyncInterval: nats.Always}) {
+			runs = 6 // three servers of NATS take long to serve again
 		}
+		s.Duration = time.Minute
 		all = append(all, item{name: dashed(s.Name) + "-long", scenario: s, runs: runs, need: runs, want: checkers.Pass, losses: losses})
 	}
 	killed := scenarios.CanaryAppendsKillAll
