@@ -54,6 +54,22 @@ var CanaryAppendsKillAll = harness.Scenario{
 	Check:    lossless,
 }
 
+// CanaryPowerLossAll takes the power of all nodes of the canary store at once: what
+// only some node has synced is as good as kept. Processes share the machine's disk,
+// so it runs in pods.
+var CanaryPowerLossAll = harness.Scenario{
+	Name:     "canary/append/power-loss-all",
+	About:    "the canary store keeps every acknowledged append when all its nodes lose their power at once",
+	Tags:     []string{"durability", "power"},
+	System:   canary.Cluster{Nodes: 3},
+	Workload: workloads.Appends{},
+	Rate:     400,
+	Duration: 12 * time.Second,
+	Faults:   again(brief, fault.PowerLoss{Target: fault.EveryNode}),
+	Check:    lossless,
+	Runtime:  "pod",
+}
+
 // CanaryLeaderCut cuts the canary store's leader off. Few writes and many reads of
 // few registers let some reads meet a write that will never be done, and then the
 // value before it again.

@@ -3,4 +3,7 @@
 //
 // A scenario that shows a known violation says in About what it shows; its
 // control is the scenario that must pass under the same faults.
+//
+// What is tagged "long" takes so much time that go test leaves its row of the track
+// record to the soak.
 package scenarios

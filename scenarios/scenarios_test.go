@@ -2,12 +2,14 @@ package scenarios_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/seatrial/seatrial/docker/canary"
+	"github.com/seatrial/seatrial/docker/canary/store"
 	"github.com/seatrial/seatrial/docker/etcd"
 	"github.com/seatrial/seatrial/docker/nats"
 	"github.com/seatrial/seatrial/docker/postgres"
@@ -28,6 +30,7 @@ func TestCanaryLeaderCut(t *testing.T)        { harness.Test(t, scenarios.Canary
 func TestCanaryAppends(t *testing.T)          { harness.Test(t, scenarios.CanaryAppends) }
 func TestCanaryAppendsLeaderCut(t *testing.T) { harness.Test(t, scenarios.CanaryAppendsLeaderCut) }
 func TestCanaryAppendsKillAll(t *testing.T)   { harness.Test(t, scenarios.CanaryAppendsKillAll) }
+func TestCanaryPowerLossAll(t *testing.T)     { harness.Test(t, scenarios.CanaryPowerLossAll) }
 func TestEtcdAppendsFive(t *testing.T)        { harness.Test(t, scenarios.EtcdAppendsFive) }
 
 // etcd is linearizable on disks that fail and slow down.
@@ -56,7 +59,12 @@ func TestCanaryMixedInPods(t *testing.T) {
 // What is known to break is found, and its controls hold.
 func TestTrackRecord(t *testing.T) {
 	for _, f := range scenarios.TrackRecord() {
-		t.Run(f.Name, func(t *testing.T) { harness.TestFinding(t, f) })
+		t.Run(f.Name, func(t *testing.T) {
+			if slices.Contains(f.Scenario.Tags, "long") {
+				t.Skipf("it takes minutes: make soak ONLY=%s", f.Name)
+			}
+			harness.TestFinding(t, f)
+		})
 	}
 }
 
@@ -80,6 +88,14 @@ func TestCanaryDefectsAreCaught(t *testing.T) {
 			t.Fatalf("no scenario %q catches %q", defect.CaughtBy, defect.Name)
 		})
 	}
+}
+
+// What was never synced outlives the program that wrote it: only a loss of power
+// shows that defect.
+func TestKillsDoNotShowThatTheCanaryNeverSyncs(t *testing.T) {
+	s := scenarios.CanaryAppendsKillAll
+	s.System = canary.Cluster{Nodes: 3, Defect: store.NoFsync}
+	harness.Test(t, s)
 }
 
 func TestScenariosAreValidAndNamedOnce(t *testing.T) {

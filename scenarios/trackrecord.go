@@ -63,14 +63,29 @@ func TrackRecord() []harness.Finding {
 			Scenario: NatsPowerLoss, Broken: lost, Controls: []harness.Scenario{NatsKillAlone, NatsPowerLossAlways},
 		},
 		{
+			Name:     "nats-power-loss-all",
+			About:    "three JetStream servers, at their defaults, lose messages that they acknowledged when all lose their power",
+			Scenario: NatsPowerLossAll, Broken: lost, Controls: []harness.Scenario{NatsKillAll, NatsPowerLossAllAlways},
+		},
+		{
 			Name:     "redis-everysec",
 			About:    "Redis alone with a log that it syncs every second, its default, loses writes that it acknowledged when its power goes",
 			Scenario: RedisPowerLoss, Broken: lost, Controls: []harness.Scenario{RedisKillAlone, RedisPowerLossAlways},
 		},
 		{
+			Name:     "redis-fsync-no",
+			About:    "Redis alone with a log that only the kernel syncs loses what it acknowledged when its power goes",
+			Scenario: RedisPowerLossNo, Broken: lost, Controls: []harness.Scenario{RedisKillNo},
+		},
+		{
 			Name:     "pg-fsync-off",
 			About:    "PostgreSQL with fsync=off loses commits when its power goes",
 			Scenario: PostgresPowerLoss, Broken: lost, Controls: []harness.Scenario{PostgresKillAlone, PostgresPowerLossFsync},
+		},
+		{
+			Name:     "pg-async-commit",
+			About:    "PostgreSQL with synchronous_commit=off loses the last commits when it is killed, without a loss of power",
+			Scenario: PostgresKillAsync, Broken: lost, Controls: []harness.Scenario{PostgresKill},
 		},
 		{
 			Name:     "etcd-power-loss",

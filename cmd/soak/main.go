@@ -20,16 +20,21 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path"
 	"path/filepath"
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/seatrial/seatrial/checkers"
 	"github.com/seatrial/seatrial/docker/canary"
+	"github.com/seatrial/seatrial/docker/canary/store"
 	"github.com/seatrial/seatrial/docker/etcd"
+	"github.com/seatrial/seatrial/docker/nats"
 	"github.com/seatrial/seatrial/harness"
 	"github.com/seatrial/seatrial/harness/fault"
+	"github.com/seatrial/seatrial/harness/history"
 	"github.com/seatrial/seatrial/results"
 	"github.com/seatrial/seatrial/scenarios"
 )
@@ -53,6 +58,9 @@ type item struct {
 	oneOf   []string
 	// everyFault asks that each kind of fault bit at least once over all runs.
 	everyFault bool
+	// losses is how many faults must have bitten over all runs while the system
+	// acknowledged writes.
+	losses int
 }
 
 func items() []item {
@@ -89,10 +97,36 @@ func items() []item {
 		}
 		all = append(all, item{name: f.Name, scenario: f.Scenario, runs: 10, need: 9, want: checkers.Violation, finding: &f})
 		for _, control := range f.Controls {
-			all = append(all, item{name: f.Name + "-control", scenario: control, runs: 10, need: 10, want: checkers.Pass})
+			all = append(all, item{name: f.Name + "-control-" + path.Base(control.Name), scenario: control, runs: 10, need: 10, want: checkers.Pass})
 		}
 	}
-	return all
+	return append(all, durable()...)
+}
+
+// durable are the systems that must keep all that they acknowledged over at least
+// twenty losses of power each, many of them in one run, so that what a loss leaves
+// behind is there at the next; and what loses on power alone, killed.
+func durable() []item {
+	const losses = 20
+	var all []item
+	for _, s := range []harness.Scenario{
+		scenarios.EtcdPowerLossOne, scenarios.EtcdPowerLoss,
+		scenarios.NatsPowerLossAlways, scenarios.NatsPowerLossOneAlways, scenarios.NatsPowerLossAllAlways,
+		scenarios.RedisPowerLossAlways, scenarios.PostgresPowerLossFsync,
+		scenarios.CanaryPowerLossAll,
+	} {
+		runs := 2
+		if s.System == (nats.Cluster{Nodes: 3, SyncInterval: nats.Always}) {
+			runs = 6 // three servers of NATS take long to serve again
+		}
+		s.Duration = time.Minute
+		all = append(all, item{name: dashed(s.Name) + "-long", scenario: s, runs: runs, need: runs, want: checkers.Pass, losses: losses})
+	}
+	killed := scenarios.CanaryAppendsKillAll
+	killed.System = canary.Cluster{Nodes: 3, Defect: store.NoFsync}
+	return append(all,
+		item{name: "canary-no-fsync-killed", scenario: killed, runs: 10, need: 10, want: checkers.Pass},
+		item{name: "etcd-append-kill-all", scenario: scenarios.EtcdKillAll, runs: 10, need: 10, want: checkers.Pass})
 }
 
 // nextEtcd is a scenario on the newer of the versions that must hold.
@@ -114,6 +148,7 @@ type done struct {
 	Verdict    checkers.Verdict `json:"verdict"`
 	Operations int              `json:"operations"`
 	Bit        []string         `json:"bit"`
+	Losses     int              `json:"losses"`
 	Summary    string           `json:"summary"`
 	Report     string           `json:"report"`
 }
@@ -160,12 +195,12 @@ func (it item) soak(ctx context.Context) (holds bool, err error) {
 	if it.test != nil {
 		return it.soakTest(ctx)
 	}
-	path := filepath.Join("results", "soak", it.name+".jsonl")
+	file := filepath.Join("results", "soak", it.name+".jsonl")
 	code, err := codeHash()
 	if err != nil {
 		return false, err
 	}
-	finished, err := load(path, code)
+	finished, err := load(file, code)
 	if err != nil {
 		return false, err
 	}
@@ -177,12 +212,16 @@ func (it item) soak(ctx context.Context) (holds bool, err error) {
 		if ctx.Err() != nil {
 			return false, ctx.Err()
 		}
+		losses, err := midst(run, dir)
+		if err != nil {
+			return false, err
+		}
 		d := done{Code: code, Seed: seed, Verdict: it.verdict(run), Operations: run.Counted().Total(),
-			Bit: bitKinds(run), Summary: run.Summary, Report: dir.Path(results.ReportFile)}
+			Bit: bitKinds(run), Losses: losses, Summary: run.Summary, Report: dir.Path(results.ReportFile)}
 		if now, err := codeHash(); err != nil || now != code {
 			return false, errors.Join(err, errors.New("the code was changed while it was measured: begin again"))
 		}
-		if err := save(path, d); err != nil {
+		if err := save(file, d); err != nil {
 			return false, err
 		}
 		finished = append(finished, d)
@@ -236,6 +275,23 @@ func unexpected(d done, want checkers.Verdict) string {
 	return d.Summary + " " + d.Report
 }
 
+// midst is how many faults bit less than a second after a write was acknowledged.
+func midst(run results.Run, dir *results.Dir) (count int, err error) {
+	recorded, err := history.ReadFile(dir.Path(results.HistoryFile))
+	if err != nil {
+		return 0, err
+	}
+	for _, f := range run.Faults {
+		if f.Bit && slices.ContainsFunc(recorded.Ops, func(o history.Op) bool {
+			return o.Outcome == history.OK && !o.ReadsList() && o.Kind != history.Read &&
+				o.Return < f.Injected && f.Injected-o.Return < int64(time.Second)
+		}) {
+			count++
+		}
+	}
+	return count, nil
+}
+
 // bitKinds are the kinds of fault that bit, by the first words of their texts.
 func bitKinds(run results.Run) []string {
 	seen := map[string]bool{}
@@ -286,7 +342,7 @@ func kindOf(text string) string {
 
 // line prints the item's line.
 func (it item) line(finished []done) (holds bool) {
-	hits, fewest := 0, 0
+	hits, fewest, losses := 0, 0, 0
 	bit := map[string]int{}
 	for i, d := range finished {
 		if d.Verdict == it.want {
@@ -295,12 +351,16 @@ func (it item) line(finished []done) (holds bool) {
 		if i == 0 || d.Operations < fewest {
 			fewest = d.Operations
 		}
+		losses += d.Losses
 		for _, kind := range d.Bit {
 			bit[kind]++
 		}
 	}
-	holds = hits >= it.need && fewest >= it.minOps
+	holds = hits >= it.need && fewest >= it.minOps && losses >= it.losses
 	text := fmt.Sprintf("%s %d of %d (needed %d), at least %d operations a run", it.want, hits, len(finished), it.need, fewest)
+	if it.losses > 0 {
+		text += fmt.Sprintf(", %d faults in the midst of acknowledgements (needed %d)", losses, it.losses)
+	}
 	if kinds := kindsOf(it.scenario); len(kinds) > 0 {
 		var parts []string
 		for _, kind := range kinds {

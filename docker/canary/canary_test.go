@@ -202,7 +202,7 @@ func TestLeaderWithoutMajority(t *testing.T) {
 
 func TestValidateNamesWhatThereIs(t *testing.T) {
 	require.NoError(t, Cluster{}.Validate())
-	require.Len(t, Cluster{}.Defects(), 7)
+	require.Len(t, Cluster{}.Defects(), 8)
 	for _, d := range (Cluster{}).Defects() {
 		require.NoError(t, Cluster{Nodes: 5}.WithDefect(d.Name).Validate())
 		require.ErrorContains(t, Cluster{Defect: "rust"}.Validate(), d.Name)

@@ -258,6 +258,12 @@ func TestWithoutDefectNothingIsInMemoryOnly(t *testing.T) {
 	require.Equal(t, []history.Value{1}, killedTogether(t, startRig(t, ""), "k"))
 }
 
+// The disk of this test is the machine's own, whose page cache outlives a program.
+func TestDefectNoFsyncLosesNothingWhenKilled(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, []history.Value{1}, killedTogether(t, startRig(t, store.NoFsync), "k"))
+}
+
 // changedLeader appends, kills the leader, and reads from the next and from its
 // follower's own table.
 func changedLeader(t *testing.T, defect string) (next, local []history.Value) {

@@ -24,6 +24,7 @@ const (
 	DoubleAppend       = "double-append"
 	DirtyRead          = "dirty-read"
 	MemoryLog          = "memory-log"
+	NoFsync            = "no-fsync"
 	LostOnLeaderChange = "lost-on-leader-change"
 )
 
@@ -65,6 +66,12 @@ func Defects() []Defect {
 			Breaks: "a node acknowledges log entries that it has in memory and writes them to disk a while later, " +
 				"so when all nodes are killed together, the last ones are lost",
 			CaughtBy: "canary/append/kill-all",
+		},
+		{
+			Name: NoFsync,
+			Breaks: "a node acknowledges log entries, terms and votes that it has written and never syncs, so a kill " +
+				"takes nothing, and when all machines lose their power together, all of it is lost",
+			CaughtBy: "canary/append/power-loss-all",
 		},
 		{
 			Name: LostOnLeaderChange,

@@ -16,19 +16,21 @@ var (
 )
 
 // diskLog is raft's log and its stable store (term and vote) in one bbolt file.
-// Every change is synced before it is acknowledged. It implements
-// [raft.LogStore] and [raft.StableStore].
+// Every change is synced before it is acknowledged, unless it was opened to sync
+// nothing. It implements [raft.LogStore] and [raft.StableStore].
 type diskLog struct{ db *bbolt.DB }
 
 // openDiskLog opens or makes the file. A second process on the same file is
-// refused after lockLimit.
-func openDiskLog(path string) (*diskLog, error) {
+// refused after lockLimit. With noSync, which is the defect [NoFsync], what is
+// written is left to the page cache.
+func openDiskLog(path string, noSync bool) (*diskLog, error) {
 	const lockLimit = 5 * time.Second
 	options := *bbolt.DefaultOptions
 	options.Timeout = lockLimit
 	// The list of free pages is rebuilt on opening instead of being written with each change.
 	options.NoFreelistSync = true
 	options.FreelistType = bbolt.FreelistMapType
+	options.NoSync, options.NoGrowSync = noSync, noSync
 	db, err := bbolt.Open(path, 0o600, &options)
 	if err != nil {
 		return nil, fmt.Errorf("open the log %s (is another node running on this data folder?): %w", path, err)

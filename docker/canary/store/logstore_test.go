@@ -11,7 +11,7 @@ import (
 
 func openTestLog(t *testing.T, path string) *diskLog {
 	t.Helper()
-	log, err := openDiskLog(path)
+	log, err := openDiskLog(path, false)
 	require.NoError(t, err)
 	t.Cleanup(func() { log.Close() })
 	return log

@@ -68,7 +68,7 @@ func (s *Store) start() (err error) {
 	if err := os.MkdirAll(s.options.Data, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
-	if s.disk, err = openDiskLog(filepath.Join(s.options.Data, "raft.db")); err != nil {
+	if s.disk, err = openDiskLog(filepath.Join(s.options.Data, "raft.db"), s.options.Defect == NoFsync); err != nil {
 		return err
 	}
 	s.log = s.disk
