@@ -17,6 +17,8 @@ type argument struct {
 	flaw flaw
 	// set are the places of the operations that prove it.
 	set []int32
+	// least says that without any one of them the rest can be explained.
+	least bool
 	// before are pairs of which the first had returned before the second was called.
 	before [][2]int32
 	// value is what the argument is about: the garbage, or what was swapped twice.

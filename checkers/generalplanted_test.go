@@ -69,3 +69,20 @@ func TestStoriesNameWhatWasPlanted(t *testing.T) {
 		})
 	}
 }
+
+// A proof that could not be made small shows those operations that were called last,
+// says how many there are more, and blames no single one.
+func TestALargeProofShowsItsEnd(t *testing.T) {
+	h := synthetic.Load{Operations: 500, Keys: 1, Clients: 5}.History(&synthetic.Registers{Values: 5}, 5)
+	p := newProver(&keyOps{h: h, initial: history.Nil, index: upTo(len(h.Ops))}, nil)
+	all := upTo(len(h.Ops))
+	proof := p.tell(argument{flaw: flawSearch, set: all})
+	require.Len(t, proof.Operations, shownOperations)
+	require.Equal(t, len(h.Ops)-1, proof.Operations[shownOperations-1].Index)
+	require.Contains(t, proof.Story[0], "470 operations went before these")
+	require.Equal(t, "There is no order of these operations that explains every answer.", proof.Story[len(proof.Story)-1])
+
+	proof = p.tell(argument{flaw: flawSearch, set: all[:20], least: true})
+	require.Len(t, proof.Operations, 20)
+	require.Contains(t, proof.Story[len(proof.Story)-1], "where the others are explained")
+}

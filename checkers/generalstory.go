@@ -41,7 +41,7 @@ type generalTeller struct {
 // did, in the order of the calls, and why that can't be.
 func tellGeneral(h *history.History, m model.Model, o *model.Object, told model.Explanation) *Proof {
 	proof := &Proof{}
-	places := told.Places[:min(len(told.Places), shownOperations)]
+	places := told.Places[max(0, len(told.Places)-shownOperations):]
 	ops := make([]*history.Op, len(places))
 	for i, place := range places {
 		ops[i] = &h.Ops[o.Index[place]]
@@ -53,13 +53,11 @@ func tellGeneral(h *history.History, m model.Model, o *model.Object, told model.
 		proof.Story = append(proof.Story, fmt.Sprintf("Before these went %s. In whatever order that respects the clock and explains what was told, they left the %s %s.",
 			plural(told.Before, "operation"), m.ModelName(), orList(told.Start)))
 	}
+	proof.Story = append(proof.Story, leftOut(len(told.Places)-len(places))...)
 	for i, place := range places {
 		index := int(o.Index[place])
 		proof.Operations = append(proof.Operations, proofOperation(h, index))
 		proof.Story = append(proof.Story, t.sentence(index, i > 0 && ops[i].Call > ops[i-1].Return))
-	}
-	if more := len(told.Places) - len(places); more > 0 {
-		proof.Story = append(proof.Story, fmt.Sprintf("… and %d more: there was no time to find a smaller proof.", more))
 	}
 	if told.Open > 0 {
 		proof.Story = append(proof.Story, fmt.Sprintf("Besides, %s had no answer yet: it makes no difference whether and when they took effect.", plural(told.Open, "operation")))

@@ -225,19 +225,20 @@ const handful = 12
 
 // fromSearch makes a proof of a key that the search refuted. Where leaving out
 // operations does not come down to a handful in half of the time, it is one that
-// begins with what the key can have held.
+// begins with what the key can have held, if that has fewer.
 func (p *prover) fromSearch(found model.Answer) *Proof {
 	deadline := p.search.until(0.5)
 	set := p.minimise(p.shrink(found.Until, deadline), nil, deadline)
+	least := time.Now().Before(deadline)
 	if len(set) > handful {
 		cell, o := model.CASRegister(), p.whole()
-		if told, ok := cell.Explain(p.search.ctx, o, p.search.limits(p.search.until(1))); ok && len(told.Places) <= handful {
+		if told, ok := cell.Explain(p.search.ctx, o, p.search.limits(p.search.until(1))); ok && len(told.Places) < len(set) {
 			proof := tellGeneral(p.h, cell, o, told)
 			proof.Key = p.h.KeyName(p.key)
 			return proof
 		}
 	}
-	return p.tell(argument{flaw: flawSearch, set: set})
+	return p.tell(argument{flaw: flawSearch, set: set, least: least})
 }
 
 // shrink finds a small refuted set: first the operations that were called before

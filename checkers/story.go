@@ -10,22 +10,29 @@ import (
 	"github.com/seatrial/seatrial/harness/history"
 )
 
-// shownOperations bounds a proof that could not be made small in time.
-const shownOperations = 60
+// shownOperations bounds a proof that could not be made small in time: those that
+// were called last, with which it ends.
+const shownOperations = 30
+
+// leftOut says that there are others before those that are shown.
+func leftOut(more int) []string {
+	if more == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s went before these, in whatever order explains them: no smaller proof was found in time.", plural(more, "operation"))}
+}
 
 // tell writes an argument for a person: what each client did, in the order of
 // the calls, and then why that can't be.
 func (p *prover) tell(a argument) *Proof {
 	proof := &Proof{Key: p.h.KeyName(p.key)}
-	shown := a.set[:min(len(a.set), shownOperations)]
+	shown := a.set[max(0, len(a.set)-shownOperations):]
+	proof.Story = leftOut(len(a.set) - len(shown))
 	t := teller{prover: p, digits: p.digits(shown)}
 	for i, place := range shown {
 		proof.Operations = append(proof.Operations, p.proofOperation(place))
 		after := i > 0 && p.op(place).Call > p.op(shown[i-1]).Return
 		proof.Story = append(proof.Story, t.sentence(place, after))
-	}
-	if more := len(a.set) - len(shown); more > 0 {
-		proof.Story = append(proof.Story, fmt.Sprintf("… and %d more: there was no time to find a smaller proof.", more))
 	}
 	proof.Story = append(proof.Story, t.conclusion(a)...)
 	return proof
@@ -166,7 +173,7 @@ func (t teller) conclusion(a argument) []string {
 // concludeSearch names the last operation that was told what can't be, if the others can.
 func (t teller) concludeSearch(a argument) string {
 	const none = "There is no order of these operations that explains every answer"
-	for i := len(a.set) - 1; i >= 0; i-- {
+	for i := len(a.set) - 1; i >= 0 && a.least; i-- {
 		if op := t.op(a.set[i]); op.Outcome == history.OK && op.Kind != history.Write && model.Evidence(op) {
 			return none + ": where the others are explained, " + t.phrase(a.set[i]) + " is not."
 		}
