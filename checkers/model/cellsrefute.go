@@ -16,7 +16,8 @@ import (
 // was, the last to return did so at some instant; if a write or a swap was called after
 // that, and answered before the call of who saw v, then v was certainly overwritten by
 // then, whichever operation had stored it: no order explains the answer. An operation of
-// unknown outcome returns never, and what was there at first was there before all calls.
+// unknown outcome returns never, and what was there at first was there before all calls;
+// where nobody knows what that was, it may be each of the values that it can be.
 
 // cellSources are the operations that may store one value, in the order of their calls.
 type cellSources struct {
@@ -27,21 +28,16 @@ type cellSources struct {
 
 // refuteRegister finds an operation that saw what was certainly gone, or never there.
 func refuteRegister(o *Object) (refutation, bool) {
-	if o.Anything {
-		return refutation{}, false
-	}
-	return refuteCell(o, "")
+	return refuteCell(o, o.Initial(), "")
 }
 
 // refuteMulti finds such an operation on one of several registers: in an order of the whole,
 // what the operations do to one of them is an order of that one.
 func refuteMulti(o *Object) (refutation, bool) {
-	if o.Anything {
-		return refutation{}, false
-	}
+	first := newFirstCells(o)
 	for key := range o.H.Keys {
 		part, places := o.onCell(history.Key(key))
-		r, refuted := refuteCell(part, " in "+o.H.KeyName(history.Key(key)))
+		r, refuted := refuteCell(part, first.values[key], " in "+o.H.KeyName(history.Key(key)))
 		if !refuted {
 			continue
 		}
@@ -102,8 +98,9 @@ func cellSteps(h *history.History, op *history.Op) []history.Micro {
 	}
 }
 
-// refuteCell finds it on one register, which is said after its values.
-func refuteCell(o *Object, where string) (refutation, bool) {
+// refuteCell finds it on one register that held one of some values at first; where says
+// which register that is, after its values.
+func refuteCell(o *Object, first []history.Value, where string) (refutation, bool) {
 	values := valuetable.New(len(o.Ops) / 2)
 	var sources []cellSources
 	at := func(v history.Value) *cellSources {
@@ -113,7 +110,9 @@ func refuteCell(o *Object, where string) (refutation, bool) {
 		}
 		return &sources[n]
 	}
-	at(o.First).atFirst = true
+	for _, v := range first {
+		at(v).atFirst = true
+	}
 	soonest := make([]int32, len(o.Ops)+1) // which certain store from here on returns first
 	soonest[len(o.Ops)] = -1
 	for i := len(o.Ops) - 1; i >= 0; i-- {
