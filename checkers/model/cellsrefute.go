@@ -35,67 +35,58 @@ func refuteRegister(o *Object) (refutation, bool) {
 // what the operations do to one of them is an order of that one.
 func refuteMulti(o *Object) (refutation, bool) {
 	first := newFirstCells(o)
-	for key := range o.H.Keys {
-		part, places := o.onCell(history.Key(key))
-		r, refuted := refuteCell(part, first.values[key], " in "+o.H.KeyName(history.Key(key)))
+	for key, on := range o.cells() {
+		r, refuted := refuteCell(on.part, first.values[key], " in "+o.H.KeyName(history.Key(key)))
 		if !refuted {
 			continue
 		}
-		r.place = places[r.place]
+		r.place = on.places[r.place]
 		for i, at := range r.with {
-			r.with[i] = places[at]
+			r.with[i] = on.places[at]
 		}
 		return r, true
 	}
 	return refutation{}, false
 }
 
-// onCell is what the operations do to one of several registers, and where they are: one that
-// is told what others left there and then writes is a swap.
-func (o *Object) onCell(key history.Key) (part *Object, places []int) {
-	part = o.with(nil, nil)
-	for i := range o.Ops {
-		op := o.Ops[i]
-		read, written := history.None, history.None
-		for _, m := range cellSteps(o.H, &op) {
-			switch {
-			case m.Key != key:
-			case m.Kind == history.Write:
-				written = m.Value
-			case m.Kind == history.Read && written == history.None && read == history.None:
-				read = m.Value
-			}
-		}
-		if op.Outcome != history.OK {
-			read = history.None // nobody was told
-		}
-		one := history.Op{Call: op.Call, Return: op.Return, Process: op.Process, Outcome: op.Outcome, Key: key,
-			Kind: history.Read, Value: written, Expect: history.None, Result: history.None}
-		switch {
-		case written != history.None && read != history.None:
-			one.Kind, one.Expect = history.CAS, read
-		case written != history.None:
-			one.Kind = history.Write
-		case read != history.None:
-			one.Result = read
-		default:
-			continue
-		}
-		part.Ops, places = append(part.Ops, one), append(places, i)
-	}
-	return part, places
+// onCell is what operations do to one of several registers, and where they are.
+type onCell struct {
+	part   *Object
+	places []int
 }
 
-// cellSteps are the reads and writes of an operation on registers.
-func cellSteps(h *history.History, op *history.Op) []history.Micro {
-	switch op.Kind {
-	case history.Txn:
-		return h.Transaction(op)
-	case history.Read:
-		return []history.Micro{{Kind: history.Read, Key: op.Key, Value: op.Result}}
-	default:
-		return []history.Micro{{Kind: history.Write, Key: op.Key, Value: op.Value}}
+// cells is that by register: one that is told what others left there and then writes is
+// a swap.
+func (o *Object) cells() []onCell {
+	cells := make([]onCell, len(o.H.Keys))
+	for key := range cells {
+		cells[key].part = o.with(nil, nil)
 	}
+	for i := range o.Ops {
+		op := &o.Ops[i]
+		at := func(key int32) *history.Op {
+			c := &cells[key]
+			if n := len(c.places); n == 0 || c.places[n-1] != i {
+				c.part.Ops = append(c.part.Ops, history.Op{Call: op.Call, Return: op.Return, Process: op.Process, Outcome: op.Outcome,
+					Key: history.Key(key), Kind: history.Read, Value: history.None, Expect: history.None, Result: history.None})
+				c.places = append(c.places, i)
+			}
+			return &c.part.Ops[len(c.part.Ops)-1]
+		}
+		o.told(op, func(key int32, v history.Value) {
+			if one := at(key); one.Result == history.None {
+				one.Result = v
+			}
+		})
+		o.brings(op, func(key int32, v history.Value) {
+			one := at(key)
+			one.Kind, one.Value = history.Write, v
+			if one.Result != history.None {
+				one.Kind, one.Expect, one.Result = history.CAS, one.Result, history.None
+			}
+		})
+	}
+	return cells
 }
 
 // refuteCell finds it on one register that held one of some values at first; where says
