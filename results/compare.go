@@ -3,7 +3,6 @@ package results
 import (
 	_ "embed"
 	"fmt"
-	"html/template"
 	"io"
 	"slices"
 	"strings"
@@ -76,9 +75,7 @@ func WriteComparison(w io.Writer, c Comparison) error {
 // comparePage is what the template shows.
 type comparePage struct {
 	Comparison
-	Style  template.CSS
-	Policy string
-
+	Head                 pageHead
 	Word, Mark, Headline string
 	Same                 []Setting // in all columns
 	Differ               []compareRow
@@ -90,7 +87,6 @@ type comparePage struct {
 	Lost                 bool         // some column lost something
 	Rate                 rateChart    // its levels, which all columns share
 	Ticks                []tick
-	Harness              string
 }
 
 // compareRow is a row of the table: a value for each column.
@@ -126,20 +122,20 @@ type compareChart struct {
 }
 
 func newComparePage(c Comparison) comparePage {
-	style := pageStyle + compareStyle
 	p := comparePage{
-		Comparison: c, Style: template.CSS(style), Word: c.Verdict.String(), Mark: verdictMarks[c.Verdict],
-		Policy:   fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; form-action 'none'", digest(style)),
+		Comparison: c, Word: c.Verdict.String(), Mark: verdictMarks[c.Verdict],
 		Headline: "not as recorded",
 	}
 	if c.Verdict == checkers.Pass {
 		p.Headline = "as recorded"
 	}
+	harness := ""
 	p.Same, p.Differ = sameAndDifferent(c.Columns)
 	for _, one := range c.Columns {
 		p.Columns = append(p.Columns, newCompareColumn(one))
-		p.Harness = one.Run.Versions.Harness
+		harness = one.Run.Versions.Harness
 	}
+	p.Head = newHead(c.Name+": side by side", harness, pageStyle+compareStyle, "")
 	p.answers()
 	p.sizeAppends()
 	p.draw()

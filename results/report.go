@@ -58,12 +58,28 @@ func writePage(w io.Writer, page *template.Template, data any) error {
 	return err
 }
 
+// pageHead is what all pages begin with.
+type pageHead struct {
+	Title, Harness string
+	Style          template.CSS
+	Policy         string
+}
+
+// newHead lets a page have its style and its script, "" for none, and load nothing.
+func newHead(title, harness, style, script string) pageHead {
+	scripts := ""
+	if script != "" {
+		scripts = fmt.Sprintf(" script-src 'sha256-%s';", digest(script))
+	}
+	return pageHead{Title: title, Harness: harness, Style: template.CSS(style),
+		Policy: fmt.Sprintf("default-src 'none'; style-src 'sha256-%s';%s base-uri 'none'; form-action 'none'", digest(style), scripts)}
+}
+
 // page is what the template shows.
 type page struct {
+	Head   pageHead
 	Run    Run
-	Style  template.CSS
 	Script template.JS
-	Policy string
 
 	Word, Mark, Headline string // of the verdict
 	System, Options      string
@@ -115,9 +131,8 @@ type phaseRow struct {
 
 func newPage(run Run, h *history.History) page {
 	p := page{
-		Run: run, Style: template.CSS(pageStyle), Script: template.JS(pageScript),
-		Policy: fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; script-src 'sha256-%s'; base-uri 'none'; form-action 'none'",
-			digest(pageStyle), digest(pageScript)),
+		Head: newHead(run.Verdict.String()+": "+run.Scenario, run.Versions.Harness, pageStyle, pageScript),
+		Run:  run, Script: template.JS(pageScript),
 		Word: run.Verdict.String(), System: systemText(run), Options: optionsText(run.Options),
 	}
 	p.Mark = verdictMarks[run.Verdict]
